@@ -1,0 +1,205 @@
+"""What a rule's body performs: plain events on one line of time.
+
+A body is performed once, when the request arrives: templates are rendered, chances taken, texts cut into
+pieces. What comes out is a `Timeline`, a tuple of events, each with the planned time at which it is due, and
+exactly one ending. It knows no wire and no clock: an API encodes the events into its own objects, a transport
+plays them when they are due.
+
+Times are seconds (float) since the answer began. They never decrease from one event to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    at: float
+
+
+# -- what is said: each of these is one chunk, unless it says otherwise ---------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """A token with its log probability and the alternatives that were weighed, most probable first."""
+
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Said(Event):
+    """A piece of an answer. `choice` is the index of the choice that it belongs to (`n` in a request)."""
+
+    choice: int = field(default=0, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Text(Said):
+    text: str
+    logprobs: tuple[TokenLogprob, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Think(Said):
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse(Said):
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Said):
+    """Opens a tool call; its arguments follow in `Arguments` events. Not itself a chunk.
+
+    `index` counts the calls of one choice from 0. `id` is None where the script leaves it to the API.
+    """
+
+    index: int
+    name: str
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments(Said):
+    """A fragment of the arguments of call number `index`."""
+
+    index: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finish(Said):
+    """The script's own finish reason for a choice. Not a chunk."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Raw(Event):
+    """Bytes for the wire, verbatim. Not a chunk."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Comment(Event):
+    """An SSE comment line, without its leading colon. Not a chunk."""
+
+    text: str
+
+
+# -- how the bytes leave: for the transport, which alone can count bytes ---------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ByteRate(Event):
+    """From here on bytes leave at this many a second; None ends it."""
+
+    rate: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ByteLimit(Event):
+    """After `count` more bytes of the body `ending` happens (its own `at` is relative to that moment)."""
+
+    count: int
+    ending: Ending
+
+
+# -- how it ends: exactly one of these closes a timeline ---------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class End(Event):
+    """The body ran to its end: the endpoint's own terminal events follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fail(Event):
+    """An error as the API reports it; what is None is the API's own default for the status.
+
+    `status` is None where the script gave none: 500 before output, the API's in-stream error after it.
+    `retry_after` is in seconds.
+    """
+
+    status: int | None = None
+    message: str | None = None
+    code: str | None = None
+    param: str | None = None
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cut(Event):
+    """The connection closes: amid the body, or, if `clean`, after a body that only lacks its terminal."""
+
+    clean: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reset(Event):
+    """The connection is reset (TCP RST)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hang(Event):
+    """The connection stays open and silent: for `seconds`, then it is cut; for ever if None."""
+
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Close(Event):
+    """A WebSocket close frame."""
+
+    code: int = 1000
+    reason: str = ""
+
+
+Ending = End | Fail | Cut | Reset | Hang | Close
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """One performed answer.
+
+    Attributes:
+        events: all but the ending, in order of time.
+        ending: what closes it; `ending.at` is the planned duration of the whole answer in seconds.
+        status: the HTTP status that the script set, or None.
+        headers: the response headers that the script set, names as written, in order.
+        usage: token counts that the script set, by the script's names (`input`, `output`, `cached`,
+            `reasoning`); what is absent is counted by the API.
+        meta: top-level keys of the API's object that the script sets (`id`, `model`, ...).
+    """
+
+    events: tuple[Event, ...]
+    ending: Ending
+    status: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    usage: Mapping[str, int] = field(default_factory=dict)
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def duration(self) -> float:
+        """The planned length of the answer in seconds."""
+        return self.ending.at
+
+    @property
+    def speaks(self) -> bool:
+        """Whether anything reaches the client before the ending."""
+        return any(isinstance(event, Said | Raw | Comment) for event in self.events)
+
+    @property
+    def only_raw(self) -> bool:
+        """Whether the script writes the whole body itself: raw bytes and nothing that an API would encode."""
+        kinds = {type(event) for event in self.events if isinstance(event, Said | Raw)}
+        return kinds == {Raw}

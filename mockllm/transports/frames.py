@@ -1,0 +1,54 @@
+"""What an API hands to a transport: bytes with the times at which they are due, and trouble in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dsl.timeline import ByteLimit, ByteRate, Cut, End, Hang, Reset
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Bytes of a body, due `at` seconds after the answer began: one whole event of the API, or raw bytes."""
+
+    at: float
+    data: bytes
+
+
+# How a transport ends a body. API errors are frames by now, a clean cut is an `End` without a terminal frame.
+Ending = End | Cut | Reset | Hang
+
+# The last part of a stream is an `Ending`, and no other part is one.
+Part = Frame | ByteRate | ByteLimit | Ending
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """An answer in one piece: `data` is sent `ending.at` seconds after the answer began, then `ending` happens.
+
+    `End` sends it whole; `Cut` sends only a part of what `content-length` promises; `Reset` and `Hang` send
+    nothing. `limit` and `rate` are the script's own byte limit and bytes per second, if any; a limit counts
+    the bytes of the body and wins over the ending if the body is longer than it.
+    """
+
+    status: int
+    headers: Headers
+    data: bytes
+    ending: Ending
+    limit: ByteLimit | None = None
+    rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """An answer in parts. The head is sent with the first frame, at that frame's time, and not before."""
+
+    status: int
+    headers: Headers
+    parts: Iterator[Part]
+
+
+Reply = Body | Stream
