@@ -194,7 +194,7 @@ class Request:
 
     @cached_property
     def input(self) -> str | None:
-        """All that is new since the last assistant message, joined by line feeds; on embeddings, the input."""
+        """All that is new since the last assistant message, as one text; on embeddings, their input."""
         if self.texts:
             return "\n".join(self.texts)
         found: list[str] = []

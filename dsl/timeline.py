@@ -20,7 +20,7 @@ class Event:
     at: float
 
 
-# -- what is said: each of these is one chunk, unless it says otherwise ---------------------------------------
+# -- what is said: each of these is one chunk, unless it says otherwise ------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Comment(Event):
     text: str
 
 
-# -- how the bytes leave: for the transport, which alone can count bytes ---------------------------------------
+# -- how the bytes leave: for the transport, which alone can count bytes -----------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +108,13 @@ class ByteRate(Event):
 
 @dataclass(frozen=True, slots=True)
 class ByteLimit(Event):
-    """After `count` more bytes of the body `ending` happens (its own `at` is relative to that moment)."""
+    """After `count` more bytes of the body `ending` happens, at once."""
 
     count: int
-    ending: Ending
+    ending: Cut | Reset | Hang
 
 
-# -- how it ends: exactly one of these closes a timeline ---------------------------------------------------------
+# -- how it ends: exactly one of these closes a timeline ---------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,11 @@ further is approximated: words after 12 letters, scripts written without spaces 
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
-_NO_SPACES = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff"
+_NO_SPACES = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff"
+)
 _PIECE = re.compile(
     rf"[{_NO_SPACES}]"
     rf"|\ ?(?:(?![{_NO_SPACES}])[^\W\d_]){{1,12}}(?:'(?:s|t|re|ve|m|ll|d)\b)?"
@@ -36,4 +39,4 @@ def count(text: str) -> int:
 def parts(text: str, number: int) -> list[str]:
     """Cut `text` by code points into `number` parts as equal as possible (some empty if it is shorter)."""
     bounds = [len(text) * i // number for i in range(number + 1)]
-    return [text[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+    return [text[a:b] for a, b in pairwise(bounds)]

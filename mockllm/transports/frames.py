@@ -27,7 +27,7 @@ Part = Frame | ByteRate | ByteLimit | Ending
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """An answer in one piece: `data` is sent `ending.at` seconds after the answer began, then `ending` happens.
+    """An answer in one piece: `ending.at` seconds after it began `data` is sent, and `ending` happens.
 
     `End` sends it whole; `Cut` sends only a part of what `content-length` promises; `Reset` and `Hang` send
     nothing. `limit` and `rate` are the script's own byte limit and bytes per second, if any; a limit counts
