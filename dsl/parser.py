@@ -1,0 +1,122 @@
+"""Text to nodes.
+
+The grammar is LALR(1) and the lexer contextual. The builder is the parser's transformer, so no tree is made.
+After a syntax error parsing resumes at the next declaration that stands at the beginning of a line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from threading import Lock
+
+from lark import Lark, Token
+from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+from platformdirs import user_cache_path
+
+from dsl import nodes
+from dsl.builder import Builder, EscapeError
+from dsl.diagnostics import Diagnostics
+from dsl.source import Source
+from dsl.syntax_errors import describe_character, describe_escape, describe_token
+
+MOST_ERRORS = 20
+
+_DECLARATION = re.compile(
+    r"^(?:include|let|define|defaults|rule|when|otherwise|given|for|scenario|socket|test)\b", re.MULTILINE
+)
+_building = Lock()  # the builder's source is that of one parse at a time
+_builder = Builder()
+
+
+class WholeWords:
+    """Makes a name acceptable to the lexer everywhere.
+
+    Lark's contextual lexer tries only the terminals that the parser's state accepts, so that `waiting 5s`
+    would be read as `wait` and `ing`. With a name acceptable everywhere keywords match as whole words, and a
+    misspelt one becomes an unexpected name that carries the word.
+    """
+
+    always_accept = ("NAME",)
+
+    def process(self, stream: Iterator[Token]) -> Iterator[Token]:
+        return stream
+
+
+def build_lark(*, strict: bool = False, cached: str | bool = False) -> Lark:
+    """The parser of the grammar. `strict` proves it free of conflicts (slow; needs `interegular`)."""
+    return Lark(
+        (resources.files("dsl") / "llmock.lark").read_text("utf-8"),
+        parser="lalr",
+        lexer="contextual",
+        keep_all_tokens=True,
+        maybe_placeholders=False,
+        postlex=WholeWords(),
+        transformer=_builder,
+        strict=strict,
+        cache=cached,
+    )
+
+
+@cache
+def _lark() -> Lark:
+    return build_lark(cached=_cache_file() or False)
+
+
+def _cache_file() -> str | None:
+    """Where the built tables are kept: building them takes ten times as long as loading them."""
+    folder: Path = user_cache_path("mockllm")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return str(folder / "grammar.lark")
+
+
+def keywords() -> set[str]:
+    """The words of the language."""
+    return {
+        t.pattern.value for t in _lark().terminals if t.pattern.type == "str" and t.pattern.value.isalpha()
+    }
+
+
+def parse(source: Source, diagnostics: Diagnostics) -> nodes.Script | None:
+    """Parse a file. Syntax errors are reported, and the result is then None."""
+    lark = _lark()
+    start, script = 0, None
+    for _ in range(MOST_ERRORS):
+        # What was read before the error is blanked, so that offsets stay what they are.
+        blanked = re.sub(r"[^\n]", " ", source.text[:start]) + source.text[start:]
+        try:
+            with _building:
+                _builder.source = source
+                script = lark.parse(blanked)
+            return script if start == 0 else None  # type: ignore[return-value]
+        except UnexpectedInput as error:
+            at, resume = _report(lark, source, start, error, diagnostics)
+        except EscapeError as error:
+            describe_escape(error.span, diagnostics)
+            at, resume = error.span.end, True
+        found = _DECLARATION.search(source.text, max(at, start + 1)) if resume else None
+        if found is None:
+            return None
+        start = found.start()
+    return None
+
+
+def _report(
+    lark: Lark, source: Source, start: int, error: UnexpectedInput, diagnostics: Diagnostics
+) -> tuple[int, bool]:
+    """Report a syntax error; where it is, and whether what follows can be made sense of."""
+    if isinstance(error, UnexpectedCharacters):
+        at = error.pos_in_stream or 0
+        return at, describe_character(source, at, diagnostics)
+    assert isinstance(error, UnexpectedToken)
+    token: Token = error.token
+    at = len(source.text) if token.type == "$END" else token.start_pos or 0
+    words = {t.name: t.pattern.value for t in lark.terminals if t.pattern.type == "str"}
+    describe_token(source, start, token, set(error.accepts), words, diagnostics)
+    return at, True
