@@ -34,7 +34,7 @@ PLAIN: dict[str, type[nodes.Node]] = {
     "constant": nodes.Let, "condition": nodes.LetWhen, "seed": nodes.Seed, "models": nodes.Models,
     "conversation": nodes.ConversationBy, "given": nodes.Given, "each": nodes.ForEach, "state": nodes.State,
     "on": nodes.On, "request": nodes.SendRequest, "again": nodes.Again, "connect": nodes.Connect,
-    "send": nodes.Send, "advance": nodes.Advance, "expect": nodes.Expect, "pair": nodes.Pair,
+    "send": nodes.Send, "advance": nodes.Advance, "expect": nodes.Expect,
     "uniform": nodes.Uniform, "jittered": nodes.Jittered, "range": nodes.Range, "negation": nodes.Not,
 }  # fmt: skip
 
@@ -80,7 +80,17 @@ class Builder:
     def first(self, c: Children) -> Any:
         return next(self.operands(c), c[0])
 
-    text = value = delay = tool = name = event = tolerance = split = first
+    text = value = delay = event = tolerance = split = first
+
+    def name(self, c: Children) -> nodes.Name:
+        """A name that may be written as a text."""
+        named = self.operand(c[0])
+        return named if isinstance(named, nodes.Name) else nodes.Name(named.value, span=named.span)
+
+    tool = name
+
+    def pair(self, c: Children) -> nodes.Pair:
+        return nodes.Pair(self.name(c), c[2], span=self.span(c))
 
     def true(self, c: Children) -> nodes.Constant:
         return nodes.Constant(True, span=self.span(c))
@@ -271,13 +281,11 @@ class Otherwise(nodes.Node):
 
 
 def _start(child: Any) -> int:
-    start: int = child.start_pos if isinstance(child, Token) else child.span.start
-    return start
+    return child.start_pos or 0 if isinstance(child, Token) else int(child.span.start)
 
 
 def _end(child: Any) -> int:
-    end: int = child.end_pos if isinstance(child, Token) else child.span.end
-    return end
+    return child.end_pos or 0 if isinstance(child, Token) else int(child.span.end)
 
 
 def _plain(node: type[nodes.Node]) -> Callable[[Builder, Children], nodes.Node]:

@@ -98,7 +98,5 @@ def _margin(rows: list[str]) -> str:
     if not leads:
         return ""
     low, high = min(leads), max(leads)
-    same = next(
-        (i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high))
-    )
+    same = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
     return low[:same]

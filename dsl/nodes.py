@@ -6,7 +6,8 @@ they stand: spans do not count.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
 
 from dsl.source import Span
 
@@ -574,3 +575,13 @@ class Script(Node):
     """One file."""
 
     items: tuple[Item, ...]
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node and all nodes in it, in the order in which they are written."""
+    yield node
+    for attribute in fields(node):
+        value = getattr(node, attribute.name)
+        for child in value if isinstance(value, tuple) and not isinstance(value, Span) else (value,):
+            if isinstance(child, Node):
+                yield from walk(child)

@@ -78,9 +78,7 @@ def _cache_file() -> str | None:
 
 def keywords() -> set[str]:
     """The words of the language."""
-    return {
-        t.pattern.value for t in _lark().terminals if t.pattern.type == "str" and t.pattern.value.isalpha()
-    }
+    return {t.pattern.value for t in _lark().terminals if t.pattern.type == "str" and t.pattern.value.isalpha()}
 
 
 def parse(source: Source, diagnostics: Diagnostics) -> nodes.Script | None:

@@ -169,9 +169,7 @@ def _missing_operand(
     elif (second or first) in _TESTS | _SAYINGS and accepts >= _TEXTS:
         word, end = second or first, before.end(2) if second else before.end(1)
         found = (
-            "found the end of the file instead"
-            if token.type == "$END"
-            else f"found `{_shortened(token)}` instead"
+            "found the end of the file instead" if token.type == "$END" else f"found `{_shortened(token)}` instead"
         )
     else:
         return False
@@ -222,11 +220,7 @@ def _crooked_braces(source: Source, start: int) -> tuple[int, int] | None:
         elif brace[0] == "}" and stack:
             opening, closing = stack.pop(), brace.start()
             lead = source.text[source.text.rfind("\n", 0, closing) + 1 : closing]
-            if (
-                "\n" in source.text[opening:closing]
-                and not lead.strip()
-                and lead != _indentation(source, opening)
-            ):
+            if "\n" in source.text[opening:closing] and not lead.strip() and lead != _indentation(source, opening):
                 return opening, closing
     return None
 

@@ -1,0 +1,234 @@
+"""From a script's text to a `Script` that can answer: parse, resolve, compile, check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from random import Random
+
+from dsl import fields, nodes
+from dsl.body_compiler import BodyCompiler, Context
+from dsl.checker import check_rules, check_states
+from dsl.condition_compiler import Captures, ConditionCompiler, Guard, Invalid
+from dsl.diagnostics import Diagnostic, Diagnostics, ScriptError, did_you_mean
+from dsl.helpers import helpers
+from dsl.performance import Performance, Statement
+from dsl.request import Request
+from dsl.resolver import Resolved, Resolver
+from dsl.session import Session
+from dsl.source import Source
+from dsl.table import Match, Rule, RuleTable
+from dsl.timeline import Timeline
+from dsl.values import Maker, Scope
+
+
+class Script:
+    """A script that can answer.
+
+    Attributes:
+        table: its rules.
+        seed: the seed that it sets, or None.
+        models: the models that exist, or None if any does.
+        named_models: the models that its conditions name, in order.
+        files: the script's own file and what it includes.
+        warnings: what the checker has to say of it.
+    """
+
+    def __init__(self, rules: tuple[Rule, ...], settings: Settings, constants: dict[str, Maker]) -> None:
+        self.table = RuleTable(rules)
+        self.seed = settings.seed
+        self.models = settings.models
+        self.named_models: tuple[str, ...] = ()
+        self.files: tuple[Path, ...] = ()
+        self.warnings: tuple[Diagnostic, ...] = ()
+        self._conversation = settings.conversation
+        self._defaults = tuple(settings.statements)
+        self._constants = constants
+
+    def conversation(self, request: Request) -> str | None:
+        """The name of the request's session by the script's `conversation by`, if it has one and that is there."""
+        if self._conversation is None:
+            return None
+        value = fields.read(self._conversation.name.text, self._conversation.path, request, Session())
+        return None if value is None else str(value)
+
+    def perform(
+        self, match: Match, request: Request, session: Session, random: Random, now: Callable[[], datetime]
+    ) -> Timeline:
+        """Perform the body of the rule that answers. `random` decides all that is left to chance.
+
+        Raises:
+            PerformError: a template failed, or the answer grew too large.
+        """
+        scope = Scope(match.captures, helpers(random, now), request, session, match.nth, self._constants)
+        performance = Performance(scope, session, random)
+        return performance.run(*self._defaults, match.rule.body, span=match.rule.node.span)
+
+
+class Settings:
+    """What the `defaults` of a script set."""
+
+    def __init__(self) -> None:
+        self.seed: int | None = None
+        self.models: tuple[str, ...] | None = None
+        self.conversation: nodes.Field | None = None
+        self.statements: list[Statement] = []
+
+
+def compile_script(path: Path | str) -> Script:
+    """Compile the script in a file.
+
+    Raises:
+        ScriptError: it has errors.
+        OSError: the file cannot be read.
+        UnicodeDecodeError: it is not UTF-8.
+    """
+    path = Path(path)
+    return _raise_errors(*_compile(Source(str(path), path.read_text("utf-8-sig")), path))
+
+
+def compile_text(text: str, name: str = "script") -> Script:
+    """Compile a script that is in no file, so that it can include none. `name` is how messages call it.
+
+    Raises:
+        ScriptError: it has errors.
+    """
+    return _raise_errors(*_compile(Source(name, text), None))
+
+
+def check(path: Path | str) -> list[Diagnostic]:
+    """All errors and warnings of the script in a file.
+
+    Raises:
+        OSError: the file cannot be read.
+        UnicodeDecodeError: it is not UTF-8.
+    """
+    path = Path(path)
+    return _compile(Source(str(path), path.read_text("utf-8-sig")), path)[1]
+
+
+def _raise_errors(script: Script | None, found: list[Diagnostic]) -> Script:
+    if script is None:
+        raise ScriptError(found)
+    return script
+
+
+def _compile(source: Source, path: Path | None) -> tuple[Script | None, list[Diagnostic]]:
+    diagnostics = Diagnostics()
+    resolved = Resolver(path.parent if path else None, diagnostics).resolve(source, path)
+    script = None if resolved is None else _ScriptCompiler(resolved, diagnostics).compile()
+    found = diagnostics.sorted()
+    errors = [diagnostic for diagnostic in found if diagnostic.is_error]
+    if any(error.code != "E299" for error in errors):  # what is wrong comes before what is missing
+        found = [diagnostic for diagnostic in found if diagnostic.code != "E299"]
+    if script is None or errors:
+        return None, found
+    script.warnings = tuple(found)
+    script.files = tuple(resolved.files) if resolved else ()
+    return script, found
+
+
+class _ScriptCompiler:
+    def __init__(self, resolved: Resolved, diagnostics: Diagnostics) -> None:
+        self._resolved = resolved
+        self._diagnostics = diagnostics
+        self._conditions = ConditionCompiler(resolved.names, diagnostics)
+        self._bodies = BodyCompiler(resolved.names, diagnostics)
+        self._settings = Settings()
+        self._rules: list[Rule] = []
+
+    def compile(self) -> Script:
+        for item in self._resolved.items:
+            self._item(item)
+        constants = self._bodies.constants()
+        for block in self._resolved.names.blocks.values():
+            # One that no rule uses is checked all the same; which captures there will be, nobody knows.
+            names = frozenset(parameter.text for parameter in block.parameters)
+            self._bodies.compile(block.body, Context("", Captures(unknown=True), names))
+        for named in self._resolved.names.conditions.values():
+            self._guard([named.condition])
+        check_rules(self._rules, self._diagnostics)
+        script = Script(tuple(self._rules), self._settings, constants)
+        script.named_models = tuple(dict.fromkeys(self._models()))
+        return script
+
+    def _item(self, item: nodes.Item) -> None:
+        if isinstance(item, nodes.Rule | nodes.Given):
+            self._rule_item(item, [])
+        elif isinstance(item, nodes.Defaults):
+            for setting in item.settings:
+                self._setting(setting)
+        elif isinstance(item, nodes.Scenario | nodes.Socket | nodes.ForEach):
+            if isinstance(item, nodes.Scenario):
+                check_states(item, self._diagnostics)
+            self._later(item)
+        elif isinstance(item, nodes.Test):
+            self._diagnostics.report("W410", "`test` is not supported yet: it is not run", item.name.span)
+
+    def _later(self, item: nodes.Scenario | nodes.Socket | nodes.ForEach) -> None:
+        word = {nodes.Scenario: "scenario", nodes.Socket: "socket", nodes.ForEach: "for each"}[type(item)]
+        head = item.span.source.span(item.span.start, item.span.start + len(word))
+        self._diagnostics.report("E299", f"`{word}` is not supported yet", head)
+
+    # -- rules
+
+    def _rule_item(self, item: nodes.RuleItem, given: list[nodes.Condition]) -> None:
+        if isinstance(item, nodes.ForEach):
+            self._later(item)
+        elif isinstance(item, nodes.Given):
+            for inner in item.rules:
+                self._rule_item(inner, [*given, item.condition])
+        else:
+            parts = given if item.condition is None else [*given, item.condition]
+            guard = self._guard(parts)
+            span = item.span
+            key = item.name.text if item.name else f"{span.source.name}:{span.line}:{span.start}"
+            captures = guard.captures if guard else Captures(unknown=True)
+            body = self._bodies.compile(item.body, Context(key, captures))
+            if guard is not None:
+                self._rules.append(Rule(item, key, guard, body))
+
+    def _guard(self, parts: list[nodes.Condition]) -> Guard | None:
+        try:
+            return self._conditions.guard(parts)
+        except Invalid:
+            return None
+
+    # -- defaults
+
+    def _setting(self, setting: nodes.Setting) -> None:
+        if isinstance(setting, nodes.Seed):
+            self._settings.seed = int(setting.value.value)
+        elif isinstance(setting, nodes.Models):
+            ids = [item.value for item in setting.ids.items if isinstance(item, nodes.Text)]
+            self._settings.models = tuple(ids)
+            for item in setting.ids.items:
+                if not isinstance(item, nodes.Text):
+                    self._diagnostics.report("E202", "the id of a model is a text", item.span)
+        elif isinstance(setting, nodes.ConversationBy):
+            name = setting.field.name
+            if name.text not in fields.CATALOGUE or name.text in ("nth", "memory", "session"):
+                help = did_you_mean(name.text, fields.CATALOGUE)
+                message = f"no conversation can be told by `{name.text}`"
+                self._diagnostics.report("E201", message, name.span, help=help)
+            self._settings.conversation = setting.field
+        else:
+            key = f"defaults:{setting.span.start}"
+            self._settings.statements.append(self._bodies.compile(setting, Context(key)))
+
+    def _models(self) -> list[str]:
+        """The models that conditions name."""
+        return [
+            value
+            for rule in self._rules
+            for condition in nodes.walk(rule.node)
+            if isinstance(condition, nodes.Comparison) and condition.operator in ("equal", "member")
+            if condition.field.name.text == "model" and condition.operand is not None
+            for value in self._texts(condition.operand)
+        ]
+
+    def _texts(self, operand: nodes.Node) -> list[str]:
+        if isinstance(operand, nodes.Reference):
+            operand = self._resolved.names.constant(operand) or operand
+        return [text.value for text in nodes.walk(operand) if isinstance(text, nodes.Text)]

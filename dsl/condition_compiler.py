@@ -1,0 +1,315 @@
+"""Conditions from nodes to tests, with everything about them that can be told before a request arrives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn
+
+from dsl import fields, nodes
+from dsl.conditions import (
+    And,
+    Between,
+    Condition,
+    Contains,
+    EndsWith,
+    Has,
+    Matches,
+    Member,
+    Mentions,
+    Negation,
+    Or,
+    Ordered,
+    Present,
+    StartsWith,
+    Test,
+    fold,
+    words,
+)
+from dsl.diagnostics import Diagnostics, did_you_mean
+from dsl.fields import Type
+from dsl.regexes import BadRegex, compile_regex
+from dsl.resolver import Names
+from dsl.source import Span
+
+_TEXT_TESTS = {
+    "contains": Contains, "contains_any": Contains, "contains_all": Contains, "mentions": Mentions,
+    "mentions_any": Mentions, "starts_with": StartsWith, "ends_with": EndsWith,
+}  # fmt: skip
+_KINDS: dict[type, tuple[Type, str]] = {str: (Type.TEXT, "a text"), bool: (Type.FLAG, "true or false")}
+
+
+@dataclass(frozen=True)
+class Captures:
+    """The names that a condition binds: always, or only if a certain branch of an `or` holds.
+
+    `unknown` is set where a regular expression is broken: its names could be anything.
+    """
+
+    always: frozenset[str] = frozenset()
+    sometimes: frozenset[str] = frozenset()
+    unknown: bool = False
+
+    @property
+    def all(self) -> frozenset[str]:
+        return self.always | self.sometimes
+
+    def both(self, other: Captures) -> Captures:
+        """What two conditions that hold together bind."""
+        always = self.always | other.always
+        return Captures(always, (self.all | other.all) - always, self.unknown or other.unknown)
+
+    def either(self, other: Captures) -> Captures:
+        """What two conditions of which one holds bind."""
+        always = self.always & other.always
+        return Captures(always, (self.all | other.all) - always, self.unknown or other.unknown)
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A rule's condition, compiled. `nth` are the tests of `nth`, which come after all else has held."""
+
+    condition: Condition | None
+    nth: tuple[Test, ...]
+    captures: Captures
+
+
+class Invalid(Exception):
+    """A condition with a mistake, which is reported."""
+
+
+class ConditionCompiler:
+    def __init__(self, names: Names, diagnostics: Diagnostics) -> None:
+        self._names = names
+        self._diagnostics = diagnostics
+        self._open: list[str] = []
+
+    def guard(self, parts: list[nodes.Condition]) -> Guard:
+        """The guard of a rule: its own condition and those of the `given`s around it.
+
+        Raises:
+            Invalid: a part has a mistake.
+        """
+        conjuncts = [conjunct for part in parts for conjunct in self._conjuncts(part)]
+        conditions: list[Condition] = []
+        nth: list[Test] = []
+        captures = Captures()
+        failed = False
+        for conjunct in conjuncts:
+            try:
+                compiled, bound = self._condition(conjunct, counting=True)
+            except Invalid:
+                failed = True
+                continue
+            if isinstance(compiled, Test) and compiled.tested[0] == "nth":
+                nth.append(compiled)
+            else:
+                conditions.append(compiled)
+            captures = captures.both(bound)
+        if failed:
+            raise Invalid
+        if not conditions:
+            return Guard(None, tuple(nth), captures)
+        joined = conditions[0] if len(conditions) == 1 else And(parts[-1], tuple(conditions))
+        return Guard(joined, tuple(nth), captures)
+
+    def _conjuncts(self, condition: nodes.Condition) -> Iterator[nodes.Condition]:
+        """The parts that all must hold, named conditions opened."""
+        if isinstance(condition, nodes.All):
+            for part in condition.parts:
+                yield from self._conjuncts(part)
+        elif (named := self._named(condition)) is not None and named.name.text not in self._open:
+            self._open.append(named.name.text)
+            yield from self._conjuncts(named.condition)
+            self._open.pop()
+        else:
+            yield condition
+
+    def _named(self, condition: nodes.Condition) -> nodes.LetWhen | None:
+        if (
+            isinstance(condition, nodes.Comparison)
+            and condition.operator == "present"
+            and not condition.field.path
+        ):
+            return self._names.conditions.get(condition.field.name.text)
+        return None
+
+    # -- conditions
+
+    def _condition(self, node: nodes.Condition, counting: bool = False) -> tuple[Condition, Captures]:
+        """A condition and what it binds; `counting` where `nth` may stand."""
+        if isinstance(node, nodes.Not):
+            condition, captures = self._condition(node.part)
+            return Negation(node, condition), Captures(unknown=captures.unknown)
+        if isinstance(node, nodes.Comparison):
+            return self._comparison(node, counting)
+        compiled = [self._condition(part) for part in node.parts]
+        conditions = tuple(condition for condition, _ in compiled)
+        captures = compiled[0][1]
+        for _, bound in compiled[1:]:
+            captures = captures.both(bound) if isinstance(node, nodes.All) else captures.either(bound)
+        return (And if isinstance(node, nodes.All) else Or)(node, conditions), captures
+
+    def _comparison(self, node: nodes.Comparison, counting: bool) -> tuple[Condition, Captures]:
+        named = self._named(node)
+        if named is not None:
+            if named.name.text in self._open:
+                self._refuse("E208", f"`{named.name.text}` refers to itself", named.name.span)
+            self._open.append(named.name.text)
+            try:
+                return self._condition(named.condition)
+            finally:
+                self._open.pop()
+        field = self._field(node)
+        if field.name == "nth" and not counting:
+            help = "`nth` counts how often the rest of the condition has held, so it must be joined to it by `and`"
+            self._refuse("E219", "`nth` cannot stand under `or` or `not`", node.field.span, help=help)
+        self._check_operator(node, field)
+        tested = (field.name, node.field.path)
+        if node.operator == "matches":
+            return self._matches(node, tested)
+        return self._test(node, tested, field), Captures()
+
+    def _field(self, node: nodes.Comparison) -> fields.Field:
+        name = node.field.name
+        field = fields.CATALOGUE.get(name.text)
+        if field is None:
+            guess = did_you_mean(name.text, [*fields.CATALOGUE, *self._names.conditions])
+            help = guess or f"the fields are {', '.join(sorted(fields.CATALOGUE))}"
+            self._refuse("E201", f"unknown field `{name.text}`", name.span, "a request has no such field", help)
+        elif node.field.path and name.text not in fields.PARTED:
+            self._refuse("E202", f"`{name.text}` is {field.type.value}, so it has no parts", node.field.span)
+        return field
+
+    def _check_operator(self, node: nodes.Comparison, field: fields.Field) -> None:
+        """Report an operator that makes no sense of a field of this type."""
+        name, kind = field.name, field.type
+        if node.field.path or kind is Type.JSON:
+            return
+        searches = node.operator in _TEXT_TESTS or node.operator == "matches"
+        if searches and kind in (Type.NUMBER, Type.FLAG):
+            help = f"write `{name}` or `not {name}`"
+            if kind is Type.NUMBER:
+                help = f"compare it instead, as in `{name} is 1` or `{name} in 0..1`"
+            message = f"`{name}` is {kind.value}, so it cannot be searched like text"
+            self._refuse("E202", message, node.span, help=help)
+        if (
+            node.operator in ("<", "<=", ">", ">=") or isinstance(node.operand, nodes.Range)
+        ) and kind is not Type.NUMBER:
+            self._refuse("E202", f"`{name}` is {kind.value}, so it has no order", node.span)
+        if node.operator == "has" and kind is not Type.COLLECTION:
+            contains = f"write `{name} contains …`" if kind is Type.TEXT else None
+            self._refuse("E202", f"`{name}` is {kind.value}, so it has no members", node.span, help=contains)
+
+    def _matches(
+        self, node: nodes.Comparison, tested: tuple[str, tuple[str | int, ...]]
+    ) -> tuple[Condition, Captures]:
+        regex: nodes.Node | None = node.operand
+        if isinstance(regex, nodes.Reference):
+            regex = self._constant(regex)
+        if not isinstance(regex, nodes.Regex):
+            assert node.operand is not None
+            self._refuse("E202", f"`{node.operand.span.text}` is not a regular expression", node.operand.span)
+        try:
+            compiled = compile_regex(regex.pattern, regex.flags)
+        except BadRegex as bad:
+            source, at = regex.span.source, regex.span.start + 1
+            span = source.span(at + bad.start, at + bad.end)
+            self._diagnostics.report("E303", bad.message, span, help=bad.help)
+            return Matches(node, tested, regex.pattern, None), Captures(unknown=True)
+        written = f"/{regex.pattern}/{regex.flags}"
+        return Matches(node, tested, written, compiled), Captures(frozenset(compiled.groupindex))
+
+    def _test(
+        self, node: nodes.Comparison, tested: tuple[str, tuple[str | int, ...]], field: fields.Field
+    ) -> Test:
+        operator, operand = node.operator, node.operand
+        if operand is None:
+            return Present(node, tested)
+        if isinstance(operand, nodes.Range):
+            low, high = operand.low.value, operand.high.value
+            if low > high:
+                help = f"did you mean `{high:g}..{low:g}`?"
+                self._diagnostics.report("W405", "this range is empty", operand.span, help=help)
+            return Between(node, tested, low, high, operator == "not_member")
+        assert not isinstance(operand, nodes.Regex)
+        value = self._value(operand, field)
+        if operator in ("<", "<=", ">", ">="):
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                self._refuse("E202", f"`{operand.span.text}` is not a number", operand.span)
+            return Ordered(node, tested, operator, value)
+        if operator == "has":
+            return Has(node, tested, value)
+        listed = operator in ("member", "not_member", "contains_any", "contains_all", "mentions_any")
+        if listed and not isinstance(value, list):
+            self._refuse("E202", f"`{operand.span.text}` is not a list", operand.span)
+        values = tuple(value) if listed else (value,)
+        if operator in ("equal", "not_equal", "member", "not_member"):
+            return self._member(node, tested, field, values)
+        return self._text_test(node, tested, values)
+
+    def _member(
+        self,
+        node: nodes.Comparison,
+        tested: tuple[str, tuple[str | int, ...]],
+        field: fields.Field,
+        values: tuple[Any, ...],
+    ) -> Member:
+        assert node.operand is not None
+        for value in values:
+            kind, called = _KINDS.get(type(value), (Type.NUMBER, "a number"))
+            comparable = value is None or field.type in (Type.JSON, kind) or node.field.path
+            if not comparable and isinstance(value, str | bool | int | float):
+                message = f"`{field.name}` is {field.type.value}, so it is never {called}"
+                self._refuse("E202", message, node.operand.span)
+        if node.ignoring_case:
+            values = tuple(fold(value) if isinstance(value, str) else value for value in values)
+        return Member(node, tested, values, node.operator in ("not_equal", "not_member"), node.ignoring_case)
+
+    def _text_test(
+        self, node: nodes.Comparison, tested: tuple[str, tuple[str | int, ...]], values: tuple[Any, ...]
+    ) -> Test:
+        assert node.operand is not None
+        for value in values:
+            if not isinstance(value, str):
+                help = f'write "{value}" for the text'
+                self._refuse("E202", f"`{node.operand.span.text}` is not a text", node.operand.span, help=help)
+        test = _TEXT_TESTS[node.operator](
+            node, tested, values, node.operator == "contains_all", node.ignoring_case
+        )
+        if isinstance(test, Mentions):
+            return replace(test, wanted=tuple(words(value) for value in values))
+        return replace(test, wanted=tuple(fold(value) for value in values)) if node.ignoring_case else test
+
+    # -- operands
+
+    def _value(self, node: nodes.Node, field: fields.Field) -> Any:
+        """The value of an operand. Texts are never templates here."""
+        if isinstance(node, nodes.Text | nodes.Number | nodes.Constant):
+            return node.value
+        if isinstance(node, nodes.Duration):
+            return node.seconds
+        if isinstance(node, nodes.Percent):
+            return node.fraction
+        if isinstance(node, nodes.List):
+            return [self._value(item, field) for item in node.items]
+        if isinstance(node, nodes.Object):
+            return {pair.key.text: self._value(pair.value, field) for pair in node.pairs}
+        if isinstance(node, nodes.Reference):
+            if node.text in field.words:
+                return node.text
+            return self._value(self._constant(node, field.words), field)
+        self._refuse("E209", "a condition cannot hold a template", node.span, help="compare with a value")
+
+    def _constant(self, node: nodes.Reference, also: tuple[str, ...] = ()) -> nodes.Node:
+        """What a bare name stands for."""
+        value = self._names.constant(node)
+        if value is None:
+            guess = did_you_mean(node.text, [*self._names.constants, *also])
+            help = guess or f'for the text itself, write "{node.text}"'
+            self._refuse("E203", f"nothing is called `{node.text}`", node.span, help=help)
+        return value
+
+    def _refuse(self, code: str, message: str, span: Span, label: str = "", help: str | None = None) -> NoReturn:
+        self._diagnostics.report(code, message, span, label, help=help)
+        raise Invalid

@@ -1,0 +1,243 @@
+"""A body while it is performed: the cursor in time, what has been said, what is armed.
+
+Statements call its methods in order; it turns them into the events of a timeline. Three things happen on the
+way to an event and nowhere else:
+
+* **Pace.** The first output waits for `ttft`, each further paced piece for the time that the pace gives it.
+* **Interruptions.** `after` arms an action. One that waits for chunks strikes when that many more have been
+  said; one that waits for time strikes as the cursor reaches its moment, and if the body ends before, the body
+  waits for it. One that waits for bytes is left to the transport, which alone can count them.
+* **Endings.** The first ending closes the timeline, and nothing behind it is performed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Protocol
+
+from dsl import timeline, tokens
+from dsl.session import Session
+from dsl.source import Span
+from dsl.values import PerformError, Scope
+
+MOST_EVENTS = 200_000
+
+
+class Statement(Protocol):
+    """A compiled statement."""
+
+    def perform(self, on: Performance) -> None: ...
+
+
+class Ended(Exception):
+    """Nothing more of the body is performed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Jitter:
+    """A spread around a time: a share of it, or so many seconds, either way."""
+
+    share: float = 0.0
+    seconds: float = 0.0
+
+    def around(self, seconds: float, random: Random) -> float:
+        spread = seconds * self.share + self.seconds
+        return max(0.0, seconds + random.uniform(-spread, spread)) if spread else seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """So many of `unit` a second."""
+
+    rate: float
+    unit: str
+    jitter: Jitter
+
+    def gap(self, text: str) -> float:
+        """The seconds that a piece of this text takes."""
+        size = {"chunk": 1, "char": len(text), "tok": tokens.count(text)}[self.unit]
+        return size / self.rate
+
+
+@dataclass(slots=True)
+class Armed:
+    """An action that waits for its moment: a time, or a number of chunks yet to be said."""
+
+    action: Statement
+    at: float | None = None
+    chunks: int = 0
+
+
+class Performance:
+    """Performs one body. `scope` and `choice` are those of the statement at hand."""
+
+    def __init__(self, scope: Scope, session: Session, random: Random) -> None:
+        self.scope = scope
+        self.session = session
+        self.random = random
+        self.now = 0.0
+        self.events: list[timeline.Event] = []
+        self.choice = 0
+        self.status: int | None = None
+        self.usage: dict[str, int] = {}
+        self.meta: dict[str, Any] = {}
+        self._own_headers: list[tuple[str, str]] = []
+        self._default_headers: list[tuple[str, str]] = []
+        self._ttft = 0.0
+        self._pace: Pace | None = None
+        self._calls: dict[int, int] = {}
+        self._said: set[int] = set()
+        self._armed: list[Armed] = []
+        self._ending: timeline.Ending | None = None
+
+    # -- time
+
+    def wait(self, seconds: float) -> None:
+        """Move the cursor on; what is armed for a moment on the way strikes there."""
+        end = self.now + seconds
+        while True:
+            due = min(
+                (armed for armed in self._armed if armed.at is not None and armed.at <= end),
+                key=lambda armed: armed.at or 0.0,
+                default=None,
+            )
+            if due is None:
+                break
+            left = end - max(self.now, due.at or 0.0)
+            self.now = max(self.now, due.at or 0.0)
+            self._strike(due)
+            end = self.now + left
+        self.now = end
+
+    def set_ttft(self, seconds: float) -> None:
+        self._ttft = seconds
+
+    def set_pace(self, pace: Pace) -> None:
+        """The pace of what is said from here on. Bytes are paced by the transport."""
+        if pace.unit == "byte":
+            self.add(timeline.ByteRate(self.now, pace.rate))
+            self._pace = None
+            return
+        if any(isinstance(event, timeline.ByteRate) for event in self.events):
+            self.add(timeline.ByteRate(self.now, None))
+        self._pace = pace
+
+    def arm_time(self, seconds: float, action: Statement) -> None:
+        self._armed.append(Armed(action, at=self.now + seconds))
+        self.wait(0)
+
+    def arm_chunks(self, chunks: int, action: Statement) -> None:
+        armed = Armed(action, chunks=chunks)
+        self._armed.append(armed)
+        if chunks == 0:
+            self._strike(armed)
+
+    def _strike(self, armed: Armed) -> None:
+        self._armed.remove(armed)
+        armed.action.perform(self)
+
+    # -- what is said
+
+    def say(self, kind: Callable[..., timeline.Said], text: str, *, paced: bool = True, **more: Any) -> None:
+        """One chunk of this kind that says `text`; `more` are its other attributes."""
+        self._approach(text, paced)
+        self.add(kind(self.now, text=text, choice=self.choice, **more))
+        for armed in [armed for armed in self._armed if armed.at is None]:
+            armed.chunks -= 1
+            if armed.chunks == 0:
+                self._strike(armed)
+
+    def open_call(self, name: str, call_id: str | None) -> int:
+        """Begin a tool call; its index among the calls of this choice."""
+        self._approach(name, True)
+        index = self._calls.get(self.choice, 0)
+        self._calls[self.choice] = index + 1
+        self.add(timeline.Call(self.now, index, name, call_id, choice=self.choice))
+        return index
+
+    def add(self, event: timeline.Event) -> None:
+        if len(self.events) >= MOST_EVENTS:
+            raise OverflowError(f"the answer has more than {MOST_EVENTS} events")
+        self.events.append(event)
+
+    def choose(self, bodies: Mapping[int, Statement]) -> None:
+        """Perform several choices side by side: each starts now, and they go on when the longest is done."""
+        began, before, outer = self.now, len(self.events), self.choice
+        performed: list[tuple[float, int, int, timeline.Event]] = []
+        endings: list[timeline.Ending] = []
+        ended = began
+        for self.choice, body in bodies.items():
+            self.now = began
+            try:
+                body.perform(self)
+            except Ended:
+                endings += [self._ending] if self._ending else []
+            own, self.events[before:] = self.events[before:], []
+            performed += [(event.at, order, self.choice, event) for order, event in enumerate(own)]
+            ended = max(ended, self.now)
+        performed.sort(key=lambda entry: entry[:3])
+        self.now, self.choice = ended, outer
+        self.events += [event for *_, event in performed]
+        if endings:  # one connection carries all choices: the first trouble is everybody's
+            first = min(endings, key=lambda ending: ending.at)
+            self.events = [event for event in self.events if event.at <= first.at]
+            self.end(first)
+
+    def _approach(self, text: str, paced: bool) -> None:
+        """Wait for as long as what is said next has to be waited for."""
+        if self.choice not in self._said:
+            self._said.add(self.choice)
+            self.wait(self._ttft)
+        elif paced and self._pace is not None:
+            self.wait(self._pace.jitter.around(self._pace.gap(text), self.random))
+
+    # -- what surrounds it
+
+    def header(self, name: str, value: str) -> None:
+        self._own_headers.append((name, value))
+
+    def end_of_defaults(self) -> None:
+        """What was set so far are defaults: the rule's own headers replace those of the same name."""
+        self._default_headers, self._own_headers = self._own_headers, []
+
+    def _headers(self) -> tuple[tuple[str, str], ...]:
+        own = {name.lower() for name, _ in self._own_headers}
+        kept = [header for header in self._default_headers if header[0].lower() not in own]
+        return (*kept, *self._own_headers)
+
+    # -- how it ends
+
+    def end(self, ending: timeline.Ending) -> None:
+        """Close the timeline. Raises `Ended`, always."""
+        self._ending = ending
+        raise Ended
+
+    def run(self, *bodies: Statement, span: Span) -> timeline.Timeline:
+        """Perform the defaults and the body, to the end. `span` is named by errors that have no better place.
+
+        Raises:
+            PerformError: a template failed, or the answer grew too large.
+        """
+        try:
+            *defaults, body = bodies
+            for statement in defaults:
+                statement.perform(self)
+            self.end_of_defaults()
+            body.perform(self)
+            while pending := [armed for armed in self._armed if armed.at is not None]:
+                self.wait(max(0.0, min(armed.at or 0.0 for armed in pending) - self.now))
+        except Ended:
+            pass
+        except OverflowError as error:
+            raise PerformError(str(error), span) from None
+        events = sorted(self.events, key=lambda event: event.at)
+        return timeline.Timeline(
+            tuple(events),
+            self._ending or timeline.End(self.now),
+            self.status,
+            self._headers(),
+            self.usage,
+            self.meta,
+        )

@@ -1,0 +1,112 @@
+"""A value that satisfies a JSON schema, for structured output made up from the request's own schema.
+
+Covers what OpenAI's structured outputs accept: types, enum, const, properties, items, anyOf, $ref with $defs,
+formats, numeric and length limits. A pattern is not solved.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from random import Random
+from typing import Any
+
+_DEEPEST = 8
+_FORMATS = {
+    "date-time": "2026-01-01T12:00:00Z", "date": "2026-01-01", "time": "12:00:00Z", "duration": "P1D",
+    "email": "ada@example.com", "hostname": "example.com", "ipv4": "192.0.2.1", "ipv6": "2001:db8::1",
+    "uuid": "00000000-0000-4000-8000-000000000000", "uri": "https://example.com/",
+}  # fmt: skip
+
+
+def example_of(schema: Any, random: Random) -> Any:
+    """A value that satisfies `schema`; its free choices are drawn from `random`.
+
+    Raises:
+        ValueError: the schema is not one, or refers to what it does not define.
+    """
+    return _example(schema, schema, random, 0)
+
+
+def _example(schema: Any, root: Any, random: Random, depth: int) -> Any:
+    if schema is True or schema == {}:
+        return "text"
+    if not isinstance(schema, Mapping):
+        raise ValueError(f"{schema!r} is not a JSON schema")
+    if depth > 64:
+        raise ValueError("the schema refers to itself without an end")
+    if "$ref" in schema:
+        return _example(_resolve(schema["$ref"], root), root, random, depth + 1)
+    if "const" in schema:
+        return schema["const"]
+    if "enum" in schema:
+        return random.choice(schema["enum"])
+    for union in ("anyOf", "oneOf"):
+        if union in schema:
+            options = schema[union]
+            # Deep inside a recursive schema only the way out ends it.
+            ends = [option for option in options if option.get("type") == "null"] if depth > _DEEPEST else []
+            return _example(ends[0] if ends else options[0], root, random, depth + 1)
+    if "allOf" in schema:
+        merged: dict[str, Any] = {}
+        for part in schema["allOf"]:
+            value = _example(part, root, random, depth + 1)
+            if not isinstance(value, dict):
+                return value
+            merged |= value
+        return merged
+    return _of_type(schema, root, random, depth)
+
+
+def _of_type(schema: Mapping[str, Any], root: Any, random: Random, depth: int) -> Any:
+    kind = schema.get("type", "object" if "properties" in schema else "string")
+    if isinstance(kind, list):
+        kind = "null" if depth > _DEEPEST and "null" in kind else kind[0]
+    if kind == "object":
+        properties = schema.get("properties", {})
+        return {name: _example(part, root, random, depth + 1) for name, part in properties.items()}
+    if kind == "array":
+        least = int(schema.get("minItems", 0 if depth > _DEEPEST else 1))
+        return [_example(schema.get("items", {}), root, random, depth + 1) for _ in range(least)]
+    if kind in ("integer", "number"):
+        return _number(schema, kind, random)
+    if kind == "boolean":
+        return random.random() < 0.5
+    return None if kind == "null" else _string(schema)
+
+
+def _number(schema: Mapping[str, Any], kind: str, random: Random) -> int | float:
+    step = schema.get("multipleOf", 1)
+    low = schema.get("minimum", schema.get("exclusiveMinimum"))
+    high = schema.get("maximum", schema.get("exclusiveMaximum"))
+    if low is None:
+        low = 0 if high is None or high >= 0 else high - 100
+    if high is None:
+        high = low + 100
+    first, last = math.ceil(low / step), math.floor(high / step)
+    if first * step == schema.get("exclusiveMinimum"):
+        first += 1
+    if last * step == schema.get("exclusiveMaximum"):
+        last -= 1
+    if last < first:  # no whole step fits between the limits
+        return float(low + high) / 2
+    value = random.randint(first, last) * step
+    return int(value) if kind == "integer" else float(value)
+
+
+def _string(schema: Mapping[str, Any]) -> str:
+    text = _FORMATS.get(schema.get("format", ""), "text")
+    least, most = int(schema.get("minLength", 0)), schema.get("maxLength")
+    while len(text) < least:
+        text += " text"
+    return text[: max(least, int(most))] if most is not None else text
+
+
+def _resolve(reference: str, root: Any) -> Any:
+    found = root
+    for step in reference.removeprefix("#").split("/")[1:]:
+        step = step.replace("~1", "/").replace("~0", "~")
+        if not isinstance(found, Mapping) or step not in found:
+            raise ValueError(f"the schema has no {reference}")
+        found = found[step]
+    return found

@@ -1,0 +1,183 @@
+"""Templates: Jinja2 in an immutable sandbox, strict about what is missing.
+
+A name that the request lacks is false in a test and can be given a `default`; printing it is an error, which
+names it. Names that can never be there are found when the script is compiled. A template is parsed then, for its
+errors and its names, and turned into code when it is first rendered.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NoReturn
+
+import jinja2
+from jinja2 import meta, nodes
+from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
+
+from dsl.request import Headers, Message, Result, Results
+
+LONGEST = 10_000_000  # characters; a template that multiplies texts is stopped there
+_BUILTINS = frozenset({"range", "dict", "lipsum", "cycler", "joiner", "namespace"})
+_MARKUP = re.compile(r"\{\{|\{%|\{#")
+_TAGS = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+_LOADERS = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
+
+Lookup = Callable[[str], Any]
+
+
+class BadTemplate(ValueError):
+    """A template that is not one. `line` counts from 1 within it."""
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message)
+        self.message = message.rstrip(".")
+        self.line = line
+
+
+class Absent(jinja2.Undefined):
+    """What the request lacks: false, and an error when printed or looked into."""
+
+    def _refuse(self, *_: Any) -> NoReturn:
+        self._fail_with_undefined_error()
+
+    __str__ = __iter__ = __len__ = _refuse
+
+
+class Environment(ImmutableSandboxedEnvironment):
+    """Reads the parts of JSON objects before their methods, and keeps values from growing without bound."""
+
+    intercepted_binops = frozenset({"*", "**"})
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if isinstance(obj, Mapping | Result):
+            try:
+                return obj[attribute]
+            except (LookupError, TypeError):
+                pass
+        return super().getattr(obj, attribute)
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        if operator == "**" and abs(right) > 1000:
+            raise OverflowError("an exponent may not be larger than 1000")
+        if operator == "*":
+            for value, times in ((left, right), (right, left)):
+                if hasattr(value, "__len__") and isinstance(times, int) and len(value) * times > LONGEST:
+                    raise OverflowError(f"a text may not be longer than {LONGEST} characters")
+        return SandboxedEnvironment.call_binop(self, context, operator, left, right)
+
+
+def to_json(value: Any, indent: int | None = None) -> str:
+    """A value as JSON text: compact unless `indent`ed, characters as they are."""
+    separators = None if indent else (",", ":")
+    return json.dumps(plain(value), ensure_ascii=False, separators=separators, indent=indent)
+
+
+def plain(value: Any) -> Any:
+    """A value of a template as plain JSON data.
+
+    Raises:
+        jinja2.UndefinedError: it is absent, or holds what is.
+        TypeError: it has no JSON form.
+    """
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, jinja2.Undefined):
+        str(value)
+    if isinstance(value, Result):
+        return value.value
+    if isinstance(value, Message):
+        return {"role": value.role, "content": value.content}
+    if isinstance(value, Mapping | Headers | Results):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | range):
+        return [plain(item) for item in value]
+    raise TypeError(f"a {type(value).__name__} has no JSON form")
+
+
+_environment = Environment(undefined=Absent, keep_trailing_newline=True, autoescape=False)
+_environment.filters["tojson"] = to_json
+
+
+@dataclass(frozen=True)
+class Template:
+    """A text with `{{ … }}` in it, or, if `typed`, the expression inside one that stands as a value of its own.
+
+    Raises `BadTemplate` when made of what is no template.
+    """
+
+    source: str
+    typed: bool = False
+
+    def __post_init__(self) -> None:
+        _ = self.names
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names that it needs."""
+        try:
+            tree = self._parse()
+            loader = next(tree.find_all(_LOADERS), None)
+            if loader is not None:
+                raise BadTemplate("a template cannot load another", loader.lineno)
+            return frozenset(meta.find_undeclared_variables(tree)) - _BUILTINS
+        except jinja2.TemplateSyntaxError as error:
+            raise BadTemplate(error.message or "it cannot be parsed", error.lineno) from None
+
+    @cached_property
+    def handled(self) -> frozenset[str]:
+        """Those of its names that it knows may be absent: it tests them or gives them a default."""
+        found: set[str] = set()
+        for guard in self._parse().find_all(
+            (nodes.Filter, nodes.Test, nodes.Or, nodes.And, nodes.Not, nodes.CondExpr, nodes.If)
+        ):
+            if isinstance(guard, nodes.Filter | nodes.Test) and guard.name not in (
+                "default",
+                "d",
+                "defined",
+                "undefined",
+            ):
+                continue
+            tested = next(guard.iter_child_nodes(only=("node", "left", "test")), None)
+            if isinstance(tested, nodes.Name):
+                found.add(tested.name)
+        return frozenset(found)
+
+    def render(self, lookup: Lookup) -> Any:
+        """The text that it gives, or, if typed, the value. `lookup` gives a name's value, None if absent.
+
+        Raises:
+            Exception: whatever the template's code raises; `jinja2.UndefinedError` for what is absent.
+        """
+        found = {name: value for name in self.names if (value := lookup(name)) is not None}
+        if self.typed:
+            return plain(self._expression(**found))
+        return self._template.render(found)
+
+    def find(self, name: str) -> tuple[int, int]:
+        """Where `name` first stands in the source, inside a tag: start and end."""
+        pattern = re.compile(rf"\b{re.escape(name)}\b")
+        for tag in [re.compile(".*", re.DOTALL)] if self.typed else [_TAGS]:
+            for region in tag.finditer(self.source):
+                if at := pattern.search(self.source, region.start(), region.end()):
+                    return at.span()
+        return 0, len(self.source)
+
+    def _parse(self) -> nodes.Template:
+        return _environment.parse(f"{{{{{self.source}}}}}" if self.typed else self.source)
+
+    @cached_property
+    def _template(self) -> jinja2.Template:
+        return _environment.from_string(self.source)
+
+    @cached_property
+    def _expression(self) -> Callable[..., Any]:
+        return _environment.compile_expression(self.source, undefined_to_none=False)
+
+
+def has_markup(text: str) -> bool:
+    """Whether a text is anything but itself as a template."""
+    return _MARKUP.search(text) is not None
