@@ -109,7 +109,7 @@ class Performance:
             self.now = max(self.now, due.at or 0.0)
             self._strike(due)
             end = self.now + left
-        self.now = end
+        self.now = round(end, 9)  # sums of gaps stay readable
 
     def set_ttft(self, seconds: float) -> None:
         self._ttft = seconds

@@ -1,0 +1,149 @@
+"""The `chat.completion` object, and what chunks have in common with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Set
+from typing import Any
+
+from dsl.timeline import Call, Cut, Raw, TokenLogprob
+from mockllm.apis import identifiers
+from mockllm.apis.answer import Answer
+from mockllm.apis.serialise import pretty
+from mockllm.apis.speech import Called, Speech, speeches
+from mockllm.apis.usage import usage
+
+# Reasoning models leave `logprobs` out and have no fingerprint (seen with the gpt-5 family).
+_REASONING = re.compile(r"(?:ft:)?(?:o\d|gpt-(?:[5-9]|\d\d))")
+
+# What a script's `meta` cannot set, because other statements do.
+_SPOKEN = {"choices", "usage", "obfuscation"}
+
+
+def completion(answer: Answer) -> bytes:
+    """The body of an answer in one piece; a script's raw bytes are the body instead."""
+    timeline = answer.timeline
+    raw = [event.data for event in timeline.events if isinstance(event, Raw)]
+    if raw:
+        return b"".join(raw)
+    heads, extra = metadata(answer, "chat.completion")
+    said, copies = spoken_choices(answer)
+    choices = [
+        _choice(answer, index, speech) for first, speech in said.items() for index in range(first, first + copies)
+    ]
+    value = {
+        "id": heads["id"],
+        "object": heads["object"],
+        "created": heads["created"],
+        "model": heads["model"],
+        "choices": choices,
+        "usage": usage(answer, said.values(), copies),
+        "service_tier": heads["service_tier"],
+        "system_fingerprint": heads["system_fingerprint"],
+        **extra,
+    }
+    return pretty(value) + b"\n"
+
+
+def metadata(answer: Answer, kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The keys that an object or chunk opens with, and the further ones that the script adds at its end."""
+    model = answer.request.model or ""
+    name = identifiers.chat_completion(answer.random)
+    fingerprint = identifiers.system_fingerprint(answer.random)
+    heads = {
+        "id": name,
+        "object": kind,
+        "created": answer.created,
+        "model": model,
+        "service_tier": "default",
+        "system_fingerprint": None if is_reasoning(model) else fingerprint,
+    }
+    extra = {}
+    for key, value in answer.timeline.meta.items():
+        if key in heads:
+            heads[key] = value
+        elif key not in _SPOKEN:
+            extra[key] = value
+    return heads, extra
+
+
+def is_reasoning(model: str | None) -> bool:
+    return _REASONING.match(model or "") is not None
+
+
+def spoken_choices(answer: Answer) -> tuple[dict[int, Speech], int]:
+    """What is said by choice, and how often: a script that speaks for choice 0 alone speaks for all `n`."""
+    said = speeches(answer.timeline.events)
+    return said, (answer.request.n or 1) if list(said) == [0] else 1
+
+
+def finish_reason(answer: Answer, called: bool) -> str:
+    """The reason where the script gives none. A call that the client forced by name ends with `stop`."""
+    forced = answer.request.tool_choice not in (None, "none", "auto", "required")
+    if not called or forced:
+        return "stop"
+    return "function_call" if uses_functions(answer) else "tool_calls"
+
+
+def uses_functions(answer: Answer) -> bool:
+    """Whether the client speaks the deprecated form of tool calls."""
+    return bool(answer.body.get("functions")) and not answer.body.get("tools")
+
+
+def custom_tools(answer: Answer) -> frozenset[str]:
+    """The tools that the client offers as custom ones, which take text instead of JSON."""
+    tools = answer.body.get("tools") or ()
+    return frozenset(tool["custom"]["name"] for tool in tools if tool["type"] == "custom")
+
+
+def opened_call(answer: Answer, call: Call, custom: Set[str], arguments: str = "") -> dict[str, Any]:
+    """A tool call with its identifier, as in a message and in the chunk that opens it."""
+    name = identifiers.tool_call(answer.random) if call.id is None else call.id
+    if call.name in custom:
+        return {"id": name, "type": "custom", "custom": {"name": call.name, "input": arguments}}
+    return {"id": name, "type": "function", "function": {"name": call.name, "arguments": arguments}}
+
+
+def token_logprobs(tokens: Iterable[TokenLogprob]) -> dict[str, Any]:
+    content = [
+        _token(each.token, each.logprob) | {"top_logprobs": [_token(*other) for other in each.top]}
+        for each in tokens
+    ]
+    return {"content": content, "refusal": None}
+
+
+def _token(token: str, logprob: float) -> dict[str, Any]:
+    return {"token": token, "logprob": logprob, "bytes": list(token.encode("utf-8", "replace"))}
+
+
+def _choice(answer: Answer, index: int, speech: Speech) -> dict[str, Any]:
+    ending = answer.timeline.ending
+    truncated = isinstance(ending, Cut) and ending.clean
+    reason = speech.finish or (None if truncated else finish_reason(answer, bool(speech.calls)))
+    choice = {"index": index, "message": _message(answer, speech)}
+    if speech.logprobs is not None:
+        choice["logprobs"] = token_logprobs(speech.logprobs)
+    elif not is_reasoning(answer.request.model):
+        choice["logprobs"] = None
+    choice["finish_reason"] = reason
+    return choice
+
+
+def _message(answer: Answer, speech: Speech) -> dict[str, Any]:
+    silent = not speech.texts and bool(speech.calls or speech.refusals)
+    message: dict[str, Any] = {"role": "assistant", "content": None if silent else "".join(speech.texts)}
+    if speech.thoughts:
+        message["reasoning_content"] = "".join(speech.thoughts)
+    calls = [speech.calls[index] for index in sorted(speech.calls)]
+    if calls and uses_functions(answer):
+        message["function_call"] = {"name": calls[0].call.name, "arguments": _arguments(calls[0])}
+    elif calls:
+        custom = custom_tools(answer)
+        message["tool_calls"] = [opened_call(answer, each.call, custom, _arguments(each)) for each in calls]
+    message["refusal"] = "".join(speech.refusals) if speech.refusals else None
+    message["annotations"] = []
+    return message
+
+
+def _arguments(called: Called) -> str:
+    return "".join(called.arguments)

@@ -1,0 +1,214 @@
+"""The API's errors: what they say, and how they look on the wire.
+
+An `ApiError` is a value that can be raised. Three sources make them: the script (`from_fail`), the decoders
+(`validation.py`), and the server itself (the functions at the end).
+
+Types, codes and parameters follow the error catalogue of the real API; its messages are no contract, and are
+as near to the real ones as public traces show them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from dsl.timeline import Fail
+from mockllm.apis.serialise import pretty
+from mockllm.transports.frames import Headers
+
+INVALID_REQUEST = "invalid_request_error"
+
+
+@dataclass(eq=False)
+class ApiError(Exception):
+    """An error as the API reports it.
+
+    `headers` are those that belong to this error (`retry-after`, `allow`), without the ones every answer has.
+    """
+
+    status: int
+    message: str
+    type: str = INVALID_REQUEST
+    param: str | None = None
+    code: str | None = None
+    headers: Headers = ()
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.code or self.type}: {self.message}"
+
+    @property
+    def envelope(self) -> dict[str, Any]:
+        """The JSON value that a client reads: always all four keys."""
+        error = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
+        return {"error": error}
+
+    @property
+    def body(self) -> bytes:
+        """The HTTP body."""
+        return pretty(self.envelope)
+
+    @property
+    def content_type(self) -> str:
+        """The real API names the charset on its 404s only."""
+        return "application/json; charset=utf-8" if self.status == 404 else "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class _Default:
+    """What an error says where the script does not."""
+
+    message: str
+    type: str = INVALID_REQUEST
+    code: str | None = None
+    param: str | None = None
+
+
+# Stands for the parameter that holds the prompt, which each API names otherwise.
+_PROMPT = "<prompt>"
+
+_SERVER_ERROR = "The server had an error while processing your request. Sorry about that!"
+_OVERLOADED = "Our servers are currently overloaded. Please try again later."
+_KEYS = "You can find your API key at https://platform.openai.com/account/api-keys."
+_REGION = "unsupported_country_region_territory"
+
+_BY_STATUS = {
+    400: _Default("The request is invalid."),
+    401: _Default(f"Incorrect API key provided. {_KEYS}", code="invalid_api_key"),
+    403: _Default("Country, region, or territory not supported", "request_forbidden", _REGION),
+    404: _Default("The requested resource was not found."),
+    405: _Default("The method is not allowed on this resource.", code="method_not_supported"),
+    408: _Default("Request timed out.", code="request_timeout"),
+    409: _Default("The resource is locked by another request. Retry your request.", "conflict_error"),
+    413: _Default("Request too large.", code="request_too_large"),
+    422: _Default("Unprocessable entity."),
+    429: _Default("Rate limit reached. Please try again later.", "requests", "rate_limit_exceeded"),
+    500: _Default(_SERVER_ERROR, "server_error"),
+    502: _Default("Bad gateway.", "server_error"),
+    503: _Default(_OVERLOADED, "service_unavailable_error", "server_is_overloaded"),
+    504: _Default("The server timed out while processing your request.", "server_error"),
+    529: _Default(_OVERLOADED, "service_unavailable_error", "server_is_overloaded"),
+}
+
+_QUOTA = _Default(
+    "You exceeded your current quota, please check your plan and billing details. For more information on this "
+    "error, read the docs: https://platform.openai.com/docs/guides/error-codes/api-errors.",
+    "insufficient_quota",
+)
+_BY_CODE = {
+    "context_length_exceeded": _Default(
+        "This model's maximum context length is 128000 tokens. However, your messages resulted in 130001 tokens. "
+        "Please reduce the length of the messages.",
+        param=_PROMPT,
+    ),
+    "credit_balance_exhausted": _QUOTA,
+    "insufficient_quota": _QUOTA,
+    "invalid_api_key": _BY_STATUS[401],
+    "organization_spend_limit_exceeded": _QUOTA,
+    "organization_usage_limit_exceeded": _QUOTA,
+    "previous_response_not_found": _Default("Previous response not found.", param="previous_response_id"),
+    "project_spend_limit_exceeded": _QUOTA,
+    "rate_limit_exceeded": _BY_STATUS[429],
+    "request_too_large": _BY_STATUS[413],
+    "server_is_overloaded": _BY_STATUS[503],
+    "slow_down": _Default(_OVERLOADED, "requests"),
+    _REGION: _BY_STATUS[403],
+}
+
+
+def _default(status: int, code: str | None) -> _Default:
+    found = _BY_CODE.get(code or "") or _BY_STATUS.get(status)
+    if found:
+        return found
+    known = status in {each.value for each in HTTPStatus}
+    return _Default(
+        HTTPStatus(status).phrase + "." if known else _SERVER_ERROR,
+        "server_error" if status >= 500 else INVALID_REQUEST,
+    )
+
+
+def from_fail(fail: Fail, *, prompt: str = "messages") -> ApiError:
+    """The error that a script's `fail` means: what it gave wins, the rest is the API's own.
+
+    `prompt` is the parameter that holds the prompt: `messages`, or `input` on Responses.
+    """
+    status = 500 if fail.status is None else fail.status
+    default = _default(status, fail.code)
+    param = fail.param if fail.param is not None else default.param
+    return ApiError(
+        status=status,
+        message=fail.message if fail.message is not None else default.message,
+        type=default.type,
+        param=prompt if param == _PROMPT else param,
+        code=fail.code if fail.code is not None else default.code,
+        headers=() if fail.retry_after is None else retry_headers(fail.retry_after),
+    )
+
+
+def retry_headers(seconds: float) -> Headers:
+    """When to come back. `retry-after` is whole seconds, rounded up; both SDKs prefer the other."""
+    return (
+        ("retry-after", str(math.ceil(seconds))),
+        ("retry-after-ms", str(math.ceil(round(seconds * 1000, 3)))),
+    )
+
+
+# -- what the server itself refuses ------------------------------------------------------------------------
+
+
+def not_json() -> ApiError:
+    return ApiError(
+        400,
+        "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP "
+        "library correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON.)",
+    )
+
+
+def missing_api_key() -> ApiError:
+    return ApiError(
+        401,
+        "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer "
+        "auth (i.e. Authorization: Bearer YOUR_KEY).",
+    )
+
+
+def invalid_api_key(key: str) -> ApiError:
+    return ApiError(401, f"Incorrect API key provided: {key}. {_KEYS}", code="invalid_api_key")
+
+
+def unknown_url(method: str, path: str) -> ApiError:
+    return ApiError(404, f"Invalid URL ({method} {path})")
+
+
+def method_not_allowed(method: str, path: str, allowed: str = "") -> ApiError:
+    """`allowed` is the value of the `allow` header, such as `POST, OPTIONS`."""
+    return ApiError(
+        405,
+        f"Not allowed to {method} on {path}. (HINT: Perhaps you meant to make a different HTTP request?)",
+        code="method_not_supported",
+        headers=(("allow", allowed),) if allowed else (),
+    )
+
+
+def model_not_found(model: str) -> ApiError:
+    """An unknown model on Chat Completions; Responses reports it as a 400 with other words."""
+    return ApiError(
+        404,
+        f"The model `{model}` does not exist or you do not have access to it.",
+        code="model_not_found",
+    )
+
+
+def request_too_large() -> ApiError:
+    return ApiError(413, "Request too large.", code="request_too_large")
+
+
+def no_rule_matched(message: str) -> ApiError:
+    """No rule of the script answers the request; `message` explains why. Not an error of the real API."""
+    return ApiError(404, message, code="no_rule_matched")
+
+
+def script_error(message: str) -> ApiError:
+    """A rule failed while it was performed, in a template for instance. Not an error of the real API."""
+    return ApiError(500, message, "server_error", code="script_error")

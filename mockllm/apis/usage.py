@@ -1,0 +1,43 @@
+"""Token counts: the script's where it gives them, estimates of `dsl.tokens` elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+from dsl import tokens
+from mockllm.apis.answer import Answer
+from mockllm.apis.speech import Speech
+
+
+def usage(answer: Answer, said: Collection[Speech], copies: int = 1) -> dict[str, Any]:
+    """The `usage` object of Chat Completions, for `copies` of all that was `said`."""
+    given = answer.timeline.usage
+
+    def tokens_of(name: str, count: Callable[[], int]) -> int:
+        return given[name] if name in given else count()
+
+    prompt = tokens_of("input", lambda: answer.request.messages.tokens)
+    completion = tokens_of("output", lambda: copies * sum(map(_everything, said)))
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+        "prompt_tokens_details": {"cached_tokens": given.get("cached", 0), "audio_tokens": 0},
+        "completion_tokens_details": {
+            "reasoning_tokens": tokens_of("reasoning", lambda: copies * sum(map(_reasoning, said))),
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
+    }
+
+
+def _reasoning(speech: Speech) -> int:
+    return tokens.count("".join(speech.thoughts))
+
+
+def _everything(speech: Speech) -> int:
+    called = [text for each in speech.calls.values() for text in (each.call.name, "".join(each.arguments))]
+    spoken = ["".join(speech.texts), "".join(speech.refusals), *called]
+    return _reasoning(speech) + sum(map(tokens.count, spoken))

@@ -1,0 +1,154 @@
+"""The Flask application: thin views that join a mock, an API and a transport."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from dsl.request import Headers
+from mockllm import __version__
+from mockllm.apis import chat, chat_request, errors, models
+from mockllm.apis.errors import ApiError
+from mockllm.journal import Recorder
+from mockllm.mock import Mock
+from mockllm.serving import MOCK, Mocks, Mounted
+from mockllm.transports.clock import request_began
+from mockllm.transports.frames import Body, Reply
+from mockllm.transports.json import JsonPlayer
+from mockllm.transports.sse import SsePlayer
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+# The largest request body, in bytes; a conversation with images has tens of millions.
+LARGEST_BODY = 64 * 1024 * 1024
+
+_log = logging.getLogger(__name__)
+
+
+class Chat:
+    """Chat Completions, for `Mock.answer`."""
+
+    decode = staticmethod(chat_request.decode)
+    reply = staticmethod(chat.reply)
+    error_reply = staticmethod(chat.error_reply)
+
+
+class Played(Response):
+    """A response that a player gives. Flask passes it on, and the player runs when the server calls it."""
+
+    def __init__(self, player: WSGIApplication) -> None:
+        super().__init__()
+        self._player = player
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        return self._player(environ, start_response)
+
+
+def create_app(mocks: Mocks) -> Flask:
+    """The application that serves `mocks`. It needs no server of its own kind, and no monkey patching."""
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.url_map.strict_slashes = False
+    for prefix in ("", "/v1"):
+        app.add_url_rule(f"{prefix}/chat/completions", f"chat{prefix}", _chat, methods=["POST"])
+        app.add_url_rule(f"{prefix}/models", f"models{prefix}", _models, methods=["GET"])
+        app.add_url_rule(f"{prefix}/models/<path:model>", f"model{prefix}", _model, methods=["GET"])
+    app.add_url_rule("/", "index", lambda: _index(mocks))
+    app.add_url_rule("/-/healthy", "healthy", lambda: {"status": "ok", "version": __version__})
+    app.add_url_rule("/-/journal", "journal", lambda: jsonify(entries=mocks.journal.entries()))
+    app.add_url_rule("/-/reset", "reset", lambda: _reset(mocks), methods=["POST"])
+    app.register_error_handler(ApiError, _api_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _our_error)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.wsgi_app = Mounted(app.wsgi_app, mocks)  # type: ignore[method-assign]
+    return app
+
+
+# -- the API ----------------------------------------------------------------------------------------------------
+
+
+def _chat() -> Response:
+    return _answer(Chat())
+
+
+def _answer(api: Chat) -> Response:
+    began = request_began(request.environ)
+    path = request.path if request.path.startswith("/v1/") else f"/v1{request.path}"
+    query = request.args.to_dict()
+    headers = Headers(request.headers.items())
+    reply, entry = _mock().answer(api, request.method, path, query, headers, request.get_data(cache=False))
+    return _played(reply, began, Recorder(entry))
+
+
+def _played(reply: Reply, began: float, recorder: Recorder | None = None) -> Played:
+    player = JsonPlayer if isinstance(reply, Body) else SsePlayer
+    return Played(player(reply, began, recorder))  # type: ignore[arg-type]
+
+
+def _models() -> dict[str, Any]:
+    mock = _mock()
+    return models.model_list(mock.models(), _created(mock))
+
+
+def _model(model: str) -> dict[str, Any]:
+    mock = _mock()
+    if not mock.has_model(model):
+        raise models.model_not_found(model)
+    return models.model_object(model, _created(mock))
+
+
+def _created(mock: Mock) -> int:
+    return int(mock.now().timestamp())
+
+
+def _mock() -> Mock:
+    mock: Mock | None = request.environ[MOCK]
+    if mock is None:
+        raise errors.unknown_url(request.method, request.path)
+    return mock
+
+
+# -- about the server -------------------------------------------------------------------------------------------
+
+
+def _index(mocks: Mocks) -> Response:
+    """For a person who opens the server's address."""
+    paths = ["/v1"] if mocks.root else [f"/{mock.name}/v1" for mock in mocks.by_name.values()]
+    lines = [f"mockllm {__version__}", "", *(f"base URL  {request.host_url.rstrip('/')}{path}" for path in paths)]
+    lines += ["journal   /-/journal", "reset     POST /-/reset", "health    /-/healthy", ""]
+    return Response("\n".join(lines), mimetype="text/plain")
+
+
+def _reset(mocks: Mocks) -> dict[str, str]:
+    mocks.reset(request.args.get("session"))
+    return {"status": "reset"}
+
+
+# -- errors -----------------------------------------------------------------------------------------------------
+
+
+def _api_error(error: ApiError) -> Response:
+    return Response(error.body, error.status, error.headers, content_type=error.content_type)
+
+
+def _http_error(error: HTTPException) -> Response:
+    if error.code == 404:
+        return _api_error(errors.unknown_url(request.method, request.path))
+    if error.code == 405:
+        allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
+        return _api_error(errors.method_not_allowed(request.method, request.path, allowed))
+    if error.code == 413:
+        return _api_error(errors.request_too_large())
+    return _api_error(ApiError(error.code or 500, error.description or error.name))
+
+
+def _our_error(error: Exception) -> Response:
+    """A mistake of ours: the client gets the API's envelope, the log gets the traceback."""
+    _log.error("%s %s failed", request.method, request.path, exc_info=error)
+    return _api_error(ApiError(500, f"mockllm failed: {type(error).__name__}: {error}", "server_error"))

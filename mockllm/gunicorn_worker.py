@@ -1,0 +1,27 @@
+"""The worker behind `gunicorn -k geventwebsocket wsgi:app`.
+
+gunicorn's own gevent worker on pywsgi, with our handler and a server that does not spend the whole graceful
+timeout on idle connections. In a directory that has no `gunicorn.conf.py` of ours it is reached by its dotted
+name, `-k mockllm.gunicorn_worker.Worker`.
+"""
+
+from __future__ import annotations
+
+from gunicorn.workers.ggevent import GeventPyWSGIWorker, PyWSGIHandler
+
+from mockllm.handler import Handler
+from mockllm.server import GracefulServer
+
+
+class GunicornHandler(Handler, PyWSGIHandler):  # type: ignore[misc]  # gunicorn has no types
+    """Our handler, with what gunicorn adds to the environ, and its access log for those who ask for it."""
+
+    def log_request(self) -> None:
+        # A request that could not be read has no environ, and gunicorn's log cannot do without.
+        if self.environ is not None:
+            PyWSGIHandler.log_request(self)
+
+
+class Worker(GeventPyWSGIWorker):  # type: ignore[misc]  # gunicorn has no types
+    server_class = GracefulServer
+    wsgi_handler = GunicornHandler

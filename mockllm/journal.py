@@ -1,0 +1,111 @@
+"""What was asked, which rule answered, and how the answer went.
+
+An entry is begun when a request is answered, and is the watcher of the transport that plays the answer.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections import deque
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from mockllm.transports.watch import Outcome
+
+# Bodies larger than this many bytes are not kept.
+LARGEST_BODY = 65_536
+
+_access = logging.getLogger("mockllm.access")
+
+
+@dataclass(slots=True)
+class Entry:
+    """One request and its answer.
+
+    Attributes:
+        time: when it came, ISO 8601 in UTC.
+        session, ordinal, seed: what decides chance: the same three, and the same request, give the same answer.
+        rule: the name of the rule that answered; `place` is its `FILE:LINE`.
+        error: why no rule answered, or why its answer could not be given.
+        planned: how long the answer was to take, in seconds; `took` is how long it did.
+        sent: the bytes of the body that left.
+        outcome: how it ended; None while it goes on.
+    """
+
+    id: int
+    mock: str
+    method: str
+    path: str
+    time: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="milliseconds"))
+    endpoint: str | None = None
+    transport: str | None = None
+    model: str | None = None
+    session: str | None = None
+    ordinal: int | None = None
+    seed: int | None = None
+    rule: str | None = None
+    place: str | None = None
+    status: int | None = None
+    error: str | None = None
+    planned: float | None = None
+    took: float | None = None
+    sent: int = 0
+    outcome: Outcome | None = None
+    body: Any = None
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Recorder:
+    """Watches an answer for its entry, and logs one line when it is over."""
+
+    __slots__ = ("_entry",)
+
+    def __init__(self, entry: Entry) -> None:
+        self._entry = entry
+
+    def sent(self, at: float, size: int) -> None:
+        self._entry.sent += size
+
+    def ended(self, at: float, outcome: Outcome) -> None:
+        self._entry.took = round(at, 6)
+        self._entry.outcome = outcome
+        if _access.isEnabledFor(logging.INFO):
+            _access.info("%s", access_line(self._entry))
+
+
+class Journal:
+    """The newest entries: at most `limit`."""
+
+    def __init__(self, limit: int) -> None:
+        self._entries: deque[Entry] = deque(maxlen=limit)
+        self._ids = itertools.count(1)
+
+    def begin(self, mock: str, method: str, path: str) -> Entry:
+        entry = Entry(next(self._ids), mock, method, path)
+        self._entries.append(entry)
+        return entry
+
+    def entries(self) -> list[dict[str, Any]]:
+        """All entries as JSON values, oldest first."""
+        return [entry.as_json() for entry in self._entries]
+
+    def clear(self) -> None:
+        self._entries.clear()
+
+
+def access_line(entry: Entry) -> str:
+    """One line for a person who watches the server: when, what was asked, which rule answered, how it went."""
+    if entry.place is None:
+        answered = entry.error or "-"
+    else:
+        answered = f"{entry.rule} ({entry.place})" if entry.rule else entry.place
+    status = entry.status if entry.status is not None else "-"
+    ended = "" if entry.outcome == "complete" else f"  {entry.outcome}"
+    return (
+        f"{entry.time[11:19]}  {entry.method} {entry.path}  {status}  {entry.transport or '-'}"
+        f"  {answered}  {(entry.took or 0) * 1000:.0f} ms{ended}"
+    )

@@ -1,0 +1,129 @@
+"""A mock: one script that is served, with its sessions.
+
+`answer` is the flow of the house for one request: decode, find the session, match, perform, encode. What comes
+out is a `Reply` for a transport to play, and a journal entry that follows it.
+
+Chance: an answer is decided by the seed, the name of its session and its ordinal there. Two generators are made
+of these: one for what the script leaves to chance, one for what the API makes up (ids, obfuscation), so that
+neither moves the other. With a seed that was chosen, the wall clock stands still as well: then the same script
+and the same requests give the same bytes.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from random import Random
+from typing import Protocol
+
+from dsl import Script
+from dsl.explain import explain_miss
+from dsl.request import Headers, Request
+from dsl.values import PerformError
+from mockllm.apis import errors
+from mockllm.apis.answer import Answer
+from mockllm.apis.errors import ApiError
+from mockllm.journal import LARGEST_BODY, Entry, Journal
+from mockllm.sessions import Sessions, session_name
+from mockllm.settings import Settings
+from mockllm.transports.frames import Body, Reply
+
+# Where the wall clock stands when a seed was chosen and no time.
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+_ANSWERS = "answers"  # the counter of a session's answers; rules' own counters are named after places and names
+
+
+class Api(Protocol):
+    """One of the two APIs: how its bodies become requests, and answers its replies."""
+
+    def decode(
+        self, body: bytes, *, path: str, query: Mapping[str, str], headers: Headers, lenient: bool
+    ) -> Request: ...
+
+    def reply(self, answer: Answer) -> Reply: ...
+
+    def error_reply(self, error: ApiError, random: Random) -> Body: ...
+
+
+class Mock:
+    """One script that is served.
+
+    Attributes:
+        name: how it is called in a folder of mocks; empty for the one at the root.
+        seed: what decides chance here.
+    """
+
+    def __init__(self, name: str, script: Script, settings: Settings, journal: Journal) -> None:
+        self.name = name
+        self.script = script
+        self.sessions = Sessions(settings.sessions)
+        chosen = settings.seed if settings.seed is not None else script.seed
+        self.seed = secrets.randbelow(2**32) if chosen is None else chosen
+        self.now = _wall_clock(settings, chosen is not None)
+        self._lenient = settings.lenient
+        self._journal = journal
+
+    def models(self) -> tuple[str, ...]:
+        """The models that there are: those that the script lists, else those that its rules name, else one."""
+        if self.script.models is not None:
+            return self.script.models
+        return self.script.named_models or ("gpt-4o-mini",)
+
+    def has_model(self, model: str) -> bool:
+        """Whether there is such a model: any, unless the script lists them."""
+        return self.script.models is None or model in self.script.models
+
+    def answer(
+        self, api: Api, method: str, path: str, query: Mapping[str, str], headers: Headers, body: bytes
+    ) -> tuple[Reply, Entry]:
+        """The reply to a request, and its entry in the journal. A bad request gets a reply that says so."""
+        entry = self._journal.begin(self.name, method, path)
+        entry.seed = self.seed
+        entry.session = session_name(headers)
+        try:
+            request = api.decode(body, path=path, query=query, headers=headers, lenient=self._lenient)
+            request.session = entry.session = self.script.conversation(request) or entry.session
+            entry.endpoint, entry.transport, entry.model = request.endpoint, request.transport, request.model
+            entry.body = request.body if len(body) <= LARGEST_BODY else f"{len(body)} bytes"
+            reply = self._perform(api, request, entry)
+        except ApiError as error:
+            entry.error = error.message
+            reply = api.error_reply(error, self._random(entry, "wire"))
+        entry.status = reply.status
+        return reply, entry
+
+    def _perform(self, api: Api, request: Request, entry: Entry) -> Reply:
+        if request.model is not None and not self.has_model(request.model):
+            raise errors.model_not_found(request.model)
+        session = self.sessions.get(request.session)
+        entry.ordinal = session.advance(_ANSWERS)
+        match = self.script.table.first(request, session)
+        if match is None:
+            raise errors.no_rule_matched(explain_miss(self.script.table, request, session))
+        rule = match.rule
+        entry.rule, entry.place = rule.name, rule.place
+        try:
+            timeline = self.script.perform(match, request, session, self._random(entry, "script"), self.now)
+        except PerformError as error:
+            called = f"`{rule.name}` ({error.span})" if rule.name else f"the one at {error.span}"
+            raise errors.script_error(f"A rule failed, {called}: {error.message}.") from None
+        entry.planned = round(timeline.duration, 6)
+        answer = Answer(request, timeline, self._random(entry, "wire"), int(self.now().timestamp()))
+        return api.reply(answer)
+
+    def _random(self, entry: Entry, purpose: str) -> Random:
+        if entry.ordinal is None and entry.session is not None:
+            entry.ordinal = self.sessions.get(entry.session).advance(_ANSWERS)
+        return Random(f"{self.seed}/{entry.session}/{entry.ordinal}/{purpose}")
+
+
+def _wall_clock(settings: Settings, seeded: bool) -> Callable[[], datetime]:
+    if isinstance(settings.now, datetime):
+        instant = settings.now
+    elif seeded and settings.now is None:
+        instant = EPOCH
+    else:
+        return lambda: datetime.now(UTC)
+    return lambda: instant

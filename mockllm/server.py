@@ -1,0 +1,175 @@
+"""The embedded server: gevent's pywsgi with our handler, on one port, in one thread.
+
+It needs no monkey patching, because only gevent's own sockets wait. All connections are greenlets of the thread
+that calls `start`.
+"""
+
+from __future__ import annotations
+
+import errno
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from gevent import pywsgi
+from gevent.event import Event
+from gevent.hub import get_hub
+from gevent.pool import Pool
+from greenlet import greenlet
+
+from mockllm.handler import Handler
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+# Connections that may wait to be accepted; the system lowers it to its own limit.
+_BACKLOG = 2048
+
+
+class ServeError(Exception):
+    """The server cannot listen. Its text is one line for whoever started it."""
+
+
+class GracefulServer(pywsgi.WSGIServer):
+    """A pywsgi server that does not wait for resting connections when it closes.
+
+    Attributes:
+        resting: the greenlets of connections to which nothing is owed: they wait for a request, or hang.
+        stopping: whether no request will be answered any more.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.resting: set[greenlet] = set()
+        self.stopping = False
+        super().__init__(*args, **kwargs)
+
+    def update_environ(self) -> None:
+        # pywsgi would ask the name service who we are, and wait for it.
+        if isinstance(self.address, tuple):
+            self.environ.setdefault("SERVER_NAME", self.address[0])
+        super().update_environ()
+
+    def close(self) -> None:
+        """Stops listening, and lets only those connections live on that are being answered."""
+        self.stopping = True
+        super().close()
+        gevent.killall(list(self.resting), block=False)
+
+
+class Server:
+    """Serves a WSGI application on one port.
+
+    It listens from the start, so that `port` is known and early clients are kept waiting, not refused; it
+    answers after `start` or in `serve_forever`. Once stopped it cannot be started again.
+
+    Args:
+        app: the WSGI application.
+        host: a name or an address, IPv4 or IPv6 (without brackets).
+        port: 0 picks a free one.
+
+    Raises:
+        ServeError: the port is in use or forbidden, or the host is not one of this machine's.
+    """
+
+    def __init__(self, app: WSGIApplication, host: str = "127.0.0.1", port: int = 0) -> None:
+        self._app = app
+        self._listener = _listen(host, port)
+        self._server: GracefulServer | None = None
+        self._loop: Any = None
+        self._stop = Event()
+        self._shut_down = False
+        self.host = host
+        self.port: int = self._listener.getsockname()[1]
+
+    @property
+    def url(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    def start(self) -> None:
+        """Begins to answer, in greenlets of this thread: whenever it waits by gevent's means."""
+        self._server = GracefulServer(self._listener, self._app, spawn=Pool(), log=None, handler_class=Handler)
+        self._server.start()
+
+    def stop(self) -> None:
+        """Closes the port and all connections, at once. For the thread that called `start`."""
+        if self._server is not None:
+            self._server.stop(timeout=0)
+        self._listener.close()
+
+    def serve_forever(self) -> None:
+        """Serves until `shutdown`; in the main thread also until SIGINT or SIGTERM. Then stops, and returns."""
+        if self._server is None:
+            self.start()
+        self._loop = get_hub().loop
+        try:
+            with _signals(self._stop):
+                if not self._shut_down:
+                    self._stop.wait()
+        finally:
+            self.stop()
+
+    def shutdown(self) -> None:
+        """Makes `serve_forever` return. For any thread, and before `serve_forever` as well as during it."""
+        # The order matters, here and there: each side writes its own half before it reads the other's.
+        self._shut_down = True
+        if self._loop is not None:
+            self._loop.run_callback_threadsafe(self._stop.set)
+
+
+@contextmanager
+def _signals(stop: Event) -> Iterator[None]:
+    """SIGINT and SIGTERM set `stop`, if this is the main thread: no other one gets signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    watchers = [gevent.signal_handler(number, stop.set) for number in before]
+    try:
+        yield
+    finally:
+        for watcher in watchers:
+            watcher.cancel()
+        # The event loop leaves the system's defaults behind.
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= 65535:
+        raise ServeError(f"{port} is not a port: they end at 65535")
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind)
+    except (OSError, UnicodeError):
+        raise ServeError(f"there is no host {host!r}") from None
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Connections inherit it. Without it, a write that follows another waits for the client's delayed
+        # acknowledgement of that one, 40 ms, and streams stutter.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        raise ServeError(_trouble(host, port, error)) from None
+    return listener
+
+
+def _trouble(host: str, port: int, error: OSError) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return f"port {port} on {host} is already in use"
+        case errno.EACCES:
+            return f"port {port} on {host} is forbidden"
+        case errno.EADDRNOTAVAIL:
+            return f"{host} is not an address of this machine"
+        case _:
+            return f"cannot listen on port {port} of {host}: {error.strerror}"

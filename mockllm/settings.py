@@ -1,0 +1,72 @@
+"""What a server can be told from outside: by options of the command line, or by `MOCKLLM_*` in the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+QUICKSTART = Path(__file__).parent.parent / "examples" / "quickstart.llmock"
+
+
+class SettingError(ValueError):
+    """A setting that makes no sense. Its text is one line for whoever made it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a server behaves.
+
+    Attributes:
+        seed: decides all that scripts leave to chance, over their own `seed`; None leaves it to them.
+        now: an instant at which the wall clock stands, "live", or None: live unless there is a seed.
+        lenient: whether top-level arguments that the real API does not know are let pass.
+        journal: how many requests the journal remembers.
+        sessions: how many sessions each mock remembers.
+    """
+
+    seed: int | None = None
+    now: datetime | str | None = None
+    lenient: bool = False
+    journal: int = 1_000
+    sessions: int = 10_000
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+        """The settings that `MOCKLLM_SEED`, `MOCKLLM_NOW` and `MOCKLLM_LENIENT` make.
+
+        Raises:
+            SettingError: a value makes no sense.
+        """
+        seed = environ.get("MOCKLLM_SEED")
+        if seed is not None and not seed.strip().lstrip("-").isdecimal():
+            raise SettingError(f"MOCKLLM_SEED is a whole number, not {seed!r}")
+        now = environ.get("MOCKLLM_NOW")
+        return cls(
+            seed=int(seed) if seed is not None else None,
+            now=parse_now(now) if now is not None else None,
+            lenient=environ.get("MOCKLLM_LENIENT", "") not in ("", "0"),
+        )
+
+
+def parse_now(text: str) -> datetime | str:
+    """`live`, or an instant in ISO 8601; without a zone it is in UTC.
+
+    Raises:
+        SettingError: it is neither.
+    """
+    if text == "live":
+        return text
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingError(f"{text!r} is neither `live` nor a time like 2026-01-31T12:00:00Z") from None
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def script_path(environ: Mapping[str, str] = os.environ) -> Path:
+    """The script or folder that `MOCKLLM_SCRIPT` names, or the example that comes with the project."""
+    named = environ.get("MOCKLLM_SCRIPT")
+    return Path(named) if named else QUICKSTART

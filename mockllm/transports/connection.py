@@ -1,0 +1,163 @@
+"""The client's connection, as a transport needs it.
+
+*Leaving.* TCP tells a server that its client has left only when it writes (the second write fails, not even
+the first), and an answer that waits or hangs does not write. So while an answer waits, the event loop watches
+its socket for reading. The request has been read to its end by then, hence there are two reasons to wake up: the
+stream of bytes has ended, and the client has left; or more bytes have come, the next request of a pipelining
+client, and whatever follows them cannot be seen without reading them, which is not ours to do. Then the watch
+is given up, because it would wake the loop forever, and waiting is plain sleep. A client that closes only its
+own half (`shutdown(SHUT_WR)`) looks the same as one that has left.
+
+*Endings.* A server closes a connection when the application's iterable raises a `BrokenPipeError`: it takes
+the client for gone, sends nothing more and logs nothing. `Disconnect` is one, and the way to end a connection
+in the middle of an answer. It must be raised outside Flask's own `try`, which would answer 500.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import gevent
+from gevent.hub import Waiter, get_hub
+from greenlet import getcurrent, greenlet
+
+from mockllm.transports.clock import monotonic
+from mockllm.transports.watch import Outcome
+
+CONNECTION = "mockllm.connection"
+
+_READ = 1  # libev's EV_READ
+_A_DAY = 86400.0
+
+
+class Disconnect(BrokenPipeError):
+    """Ends the connection without a further byte. `outcome` says why."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(errno.EPIPE, outcome)
+        self.outcome = outcome
+
+
+class Connection:
+    """A connection of which nothing is known: waiting is plain sleep, and the client never leaves."""
+
+    __slots__ = ()
+
+    def wait(self, seconds: float) -> bool:
+        """Sleeps while others go on; for 0 seconds, until each of them has had its turn.
+
+        Returns: whether the client is still there. If not, this returns as soon as it has left.
+        """
+        gevent.sleep(seconds)
+        return True
+
+    def wait_until(self, deadline: float) -> bool:
+        """Waits until a time of the monotonic clock. If it has passed, this returns at once."""
+        seconds = deadline - monotonic()
+        return seconds <= 0 or self.wait(seconds)
+
+    def hang(self, seconds: float | None) -> None:
+        """Stays open and silent until the client leaves, and for `seconds` at most if not None.
+
+        A server that is asked to stop does not wait for it.
+        """
+        if seconds is not None:
+            self.wait(seconds)
+        else:
+            while self.wait(_A_DAY):
+                pass
+
+    def reset(self) -> None:
+        """Closes the connection with a TCP RST. The caller must raise `Disconnect` right after it."""
+
+
+class ClientConnection(Connection):
+    """A connection by its socket.
+
+    Args:
+        client: the accepted socket.
+        resting: the greenlets which a server that is asked to stop may kill, for it owes their clients nothing.
+    """
+
+    __slots__ = ("_left", "_resting", "_socket", "_waiter", "_watch")
+
+    def __init__(self, client: socket.socket, resting: set[greenlet]) -> None:
+        # The system's socket: gevent's own close() would wait for the file object that requests are read from.
+        self._socket: socket.socket = client._sock  # type: ignore[attr-defined]  # gevent's, not among its types
+        self._resting = resting
+        self._left = False
+        self._watch: Any = None
+        self._waiter: Waiter[None] | None = None
+
+    def wait(self, seconds: float) -> bool:
+        self._sleep(seconds)
+        return not self._left
+
+    def hang(self, seconds: float | None) -> None:
+        current = getcurrent()
+        self._resting.add(current)
+        try:
+            self._sleep(seconds)
+        finally:
+            self._resting.discard(current)
+
+    def reset(self) -> None:
+        self.release()
+        # Lingering for no time: what is unsent is dropped, and close() sends RST in place of FIN (socket(7)).
+        # Some systems refuse the option if the client was faster.
+        with suppress(OSError):
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._socket.close()
+
+    def release(self) -> None:
+        """Gives the socket back to the server, which reads the next request from it."""
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+
+    def _sleep(self, seconds: float | None) -> None:
+        """Until `seconds` have passed, if not None, or the client has left: a timer and a watch, for one waiter.
+
+        `Event.wait` with a timeout would do the same at four times the cost, and this is done for every chunk.
+        """
+        hub = get_hub()
+        if self._watch is None:
+            self._watch = hub.loop.io(self._socket.fileno(), _READ)
+            self._watch.start(self._readable)
+        if self._left:
+            return
+        waiter = self._waiter = Waiter(hub)
+        timer = None if seconds is None else hub.loop.timer(max(seconds, 0))
+        try:
+            if timer is not None:
+                timer.start(waiter.switch, None)
+            waiter.get()
+        finally:
+            self._waiter = None
+            if timer is not None:
+                timer.close()
+
+    def _readable(self) -> None:
+        # Runs in the hub, which must not block: a gevent socket's descriptor never does.
+        try:
+            more = self._socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return
+        except OSError:
+            more = b""
+        self._watch.stop()
+        if not more:
+            self._left = True
+            if self._waiter is not None:
+                self._waiter.switch(None)
+
+
+def connection_of(environ: Mapping[str, Any]) -> Connection:
+    """The connection of a WSGI environ's request: one of which nothing is known, if its server gave none."""
+    connection: Connection | None = environ.get(CONNECTION)
+    return Connection() if connection is None else connection

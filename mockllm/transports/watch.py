@@ -1,0 +1,33 @@
+"""What a transport reports while it plays an answer."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+# complete: to its end. cut, reset, hang: the ending that the script asked for, once it is over ("cut" also when
+# the server was stopped amid the answer). left: the client went away. failed: what should be played broke.
+Outcome = Literal["complete", "cut", "reset", "hang", "left", "failed"]
+
+
+class Watcher(Protocol):
+    """Follows one answer. Times are seconds since it began; nothing may be raised."""
+
+    def sent(self, at: float, size: int) -> None:
+        """`size` bytes of the body were handed to the kernel by `at`, in one write.
+
+        Bytes of HTTP itself (the head, chunk sizes) do not count, so that the sum of the sizes says how much of
+        the frames has left. A head without a body is a write of 0 bytes.
+        """
+
+    def ended(self, at: float, outcome: Outcome) -> None:
+        """The answer is over. Called exactly once, and nothing is called after it."""
+
+
+class Unwatched:
+    """Watches nothing."""
+
+    def sent(self, at: float, size: int) -> None:
+        pass
+
+    def ended(self, at: float, outcome: Outcome) -> None:
+        pass
