@@ -63,7 +63,9 @@ def nearest(table: RuleTable, request: Request, session: Session) -> NearMiss | 
         held = [conjunct.holds(moment) for conjunct in conjuncts]
         if all(held):
             continue
-        share = sum(held) / len(held)
+        # A `not …` that holds says little for a rule: most requests lack most things.
+        telling = [h for h, conjunct in zip(held, conjuncts, strict=True) if not (h and isinstance(conjunct, Negation))]
+        share = sum(telling) / len(telling)
         if share < best[0]:
             continue
         failed = _innermost(conjuncts[held.index(False)], moment)

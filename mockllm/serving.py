@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 MOCK = "mockllm.mock"
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?")
-_TAKEN = {"v1", "chat", "models", "responses", "conversations", "embeddings"}
 
 
 class LoadError(Exception):
@@ -82,9 +81,8 @@ def scripts_in(folder: Path) -> list[Path]:
 def _check_names(named: Mapping[str, Path]) -> None:
     seen: dict[str, Path] = {}
     for name, path in named.items():
-        if not _NAME.fullmatch(name) or name.lower() in _TAKEN:
-            rule = "a mock's name has letters, digits and hyphens, and is not a path of the API"
-            raise LoadError(f"{path} cannot be served: {rule}")
+        if not _NAME.fullmatch(name):
+            raise LoadError(f"{path} cannot be served: a mock's name has letters, digits and hyphens")
         other = seen.setdefault(name.lower(), path)
         if other is not path:
             raise LoadError(f"{path} and {other} would be the same mock: names are the same in any case")
@@ -93,8 +91,8 @@ def _check_names(named: Mapping[str, Path]) -> None:
 class Mounted:
     """A WSGI application in front of another: tells it which mock is meant, as `mockllm.mock` in the environ.
 
-    A mock is named by the first segment of the path, which is then moved to `SCRIPT_NAME` as for any application
-    that is mounted there, or by a host of the form `NAME.localhost`.
+    A mock is named by a host of the form `NAME.localhost`, or else by the first segment of the path, which is
+    then moved to `SCRIPT_NAME` as for any application that is mounted there.
     """
 
     def __init__(self, app: Callable[..., Any], mocks: Mocks) -> None:
@@ -108,11 +106,12 @@ class Mounted:
     def _find(self, environ: WSGIEnvironment) -> Mock | None:
         if len(self._mocks.by_name) == 1 and self._mocks.root is not None:
             return self._mocks.root
+        host = environ.get("HTTP_HOST", "").partition(":")[0].lower()
+        if host.endswith(".localhost") and (mock := self._mocks.by_name.get(host.removesuffix(".localhost"))):
+            return mock
         first, slash, rest = environ.get("PATH_INFO", "").lstrip("/").partition("/")
         mock = self._mocks.by_name.get(first.lower())
-        if mock is not None and first:
+        if mock is not None:
             environ["SCRIPT_NAME"] = f"{environ.get('SCRIPT_NAME', '')}/{first}"
             environ["PATH_INFO"] = slash + rest
-            return mock
-        host = environ.get("HTTP_HOST", "").partition(":")[0].lower()
-        return self._mocks.by_name.get(host.removesuffix(".localhost")) if host.endswith(".localhost") else None
+        return mock

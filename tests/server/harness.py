@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +43,8 @@ class Served:
 
     url: str
     process: subprocess.Popen[bytes]
-    log: Path
+    out: Path
+    err: Path
 
     @property
     def address(self) -> tuple[str, int]:
@@ -51,8 +52,12 @@ class Served:
         return host, int(port)
 
     @property
+    def stdout(self) -> str:
+        return self.out.read_text()
+
+    @property
     def stderr(self) -> str:
-        return self.log.read_text()
+        return self.err.read_text()
 
     def stop(self, signum: int = signal.SIGTERM) -> int:
         """Asks the server to stop; returns its exit status."""
@@ -71,8 +76,19 @@ def serve(kind: Kind, app: str, env: Mapping[str, str] | None = None, *options: 
     if kind == "embedded":
         command = [sys.executable, "-c", _EMBEDDED, app]
     else:
-        gunicorn = [str(Path(sys.executable).with_name("gunicorn")), "-k", "geventwebsocket"]
-        command = [*gunicorn, "--bind", "127.0.0.1:0", *options, app]
+        command = [tool("gunicorn"), "-k", "geventwebsocket", "--bind", "127.0.0.1:0", *options, app]
+    with running(command, env) as served:
+        yield served
+
+
+def tool(name: str) -> str:
+    """The command `name` of this Python's environment."""
+    return str(Path(sys.executable).with_name(name))
+
+
+@contextmanager
+def running(command: Sequence[str], env: Mapping[str, str] | None = None) -> Iterator[Served]:
+    """A server that `command` starts in the checkout and that tells its address; it leaves no process behind."""
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
         with out.open("wb") as stdout, err.open("wb") as stderr:
@@ -86,7 +102,7 @@ def serve(kind: Kind, app: str, env: Mapping[str, str] | None = None, *options: 
                 start_new_session=True,
             )
         try:
-            yield Served(_url(process, out, err), process, err)
+            yield Served(_url(process, out, err), process, out, err)
             if process.poll() is None:
                 process.terminate()
                 process.wait(PATIENCE)
