@@ -64,8 +64,8 @@ def nearest(table: RuleTable, request: Request, session: Session) -> NearMiss | 
         if all(held):
             continue
         # A `not …` that holds says little for a rule: most requests lack most things.
-        telling = [h for h, conjunct in zip(held, conjuncts, strict=True) if not (h and isinstance(conjunct, Negation))]
-        share = sum(telling) / len(telling)
+        empty = sum(holds and isinstance(part, Negation) for holds, part in zip(held, conjuncts, strict=True))
+        share = (sum(held) - empty) / (len(held) - empty)
         if share < best[0]:
             continue
         failed = _innermost(conjuncts[held.index(False)], moment)
