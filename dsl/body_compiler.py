@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dsl import fields, nodes, statements, timeline
-from dsl.condition_compiler import Captures
+from dsl.condition_compiler import DEEPEST_NAMES, MOST_NAMES, Captures
 from dsl.diagnostics import Diagnostics, Label, did_you_mean, one_of
 from dsl.helpers import HELPERS
 from dsl.literals import Decoded
@@ -30,6 +30,7 @@ LATER = {
     nodes.Dialect: "dialect", nodes.Split: "split", nodes.Limit: "limit",
 }  # fmt: skip
 
+_JSON_WORDS = ("true", "false", "null")
 _NOTHING = statements.Block(())
 
 
@@ -48,31 +49,26 @@ class BodyCompiler:
         self._diagnostics = diagnostics
         self._context = Context("")
         self._counters = 0
-        self._open_blocks: list[str] = []
-        self._open_constants: list[str] = []
+        self._open: dict[str, Span] = {}  # what is being put in its place, and where
+        self._expanded = 0
+        self._endless: set[frozenset[str]] = set()  # circles that are reported
 
     def compile(self, body: nodes.Action, context: Context) -> Statement:
         """The body of a rule, or one setting of the defaults."""
         self._context = context
         self._counters = 0
+        self._expanded = 0
         return self._visit(body)
 
     def constants(self) -> dict[str, Maker]:
         """The constants that templates can print, by name."""
+        self._context = Context("", Captures(unknown=True))  # a rule that prints one may capture what it needs
         found: dict[str, Maker] = {}
         for name, let in self._names.constants.items():
-            value = self._names.constant(nodes.Reference((let.name,), span=let.name.span))
-            if isinstance(value, nodes.Text) and value.template and has_markup(value.value):
-                try:
-                    found[name] = Rendered(value, Template(value.value))
-                except BadTemplate:
-                    self._template(value)  # no rule may use it: it is wrong all the same
-            elif isinstance(value, nodes.Text | nodes.Number | nodes.Constant):
-                found[name] = Literal(value, value.value)
-            elif isinstance(value, nodes.Duration):
-                found[name] = Literal(value, value.seconds)
-            elif isinstance(value, nodes.List | nodes.Object | nodes.Percent | nodes.Expression):
-                found[name] = self._value(value)
+            self._expanded = 0
+            reference = nodes.Reference((let.name,), span=let.name.span)
+            if not isinstance(self._names.constant(reference), nodes.Regex | nodes.Rate | nodes.Jittered):
+                found[name] = self._reference(reference)
         return found
 
     def _visit(self, node: nodes.Node) -> Statement:
@@ -105,7 +101,8 @@ class BodyCompiler:
         arguments = self._value(node.arguments)
         if isinstance(node.arguments, nodes.List):
             if node.chunks is not None:
-                self._refuse("E215", "a list of fragments cannot be cut into chunks", node.chunks.span)
+                help = "each of them is one chunk: leave out the `in`"
+                self._refuse("E215", "a list of fragments cannot be cut into chunks", node.chunks.span, help=help)
             makers = tuple(self._value(item) for item in node.arguments.items)
             arguments = ListMaker(node.arguments, makers)  # never folded: its items are the fragments
         return statements.Call(
@@ -134,7 +131,7 @@ class BodyCompiler:
             self._unknown(node.rate, "a rate like `40 tok/s`", rate)
             return _NOTHING
         if rate.amount <= 0:
-            self._refuse("E211", "a pace must be more than 0", node.rate.span)
+            self._refuse("E211", "a pace of 0 gets nowhere", node.rate.span, help="to stop for good, write `hang`")
             return _NOTHING
         return statements.SetPace(Pace(rate.amount, rate.unit, self._jitter(node.tolerance)))
 
@@ -147,7 +144,8 @@ class BodyCompiler:
 
     def visit_Finish(self, node: nodes.Finish) -> Statement:
         if node.reason.text not in FINISH_REASONS:
-            help = did_you_mean(node.reason.text, FINISH_REASONS) or f"the reasons are {one_of(FINISH_REASONS)}"
+            known = f"a reason is {one_of(f'`{reason}`' for reason in FINISH_REASONS)}"
+            help = did_you_mean(node.reason.text, FINISH_REASONS) or known
             self._refuse("E207", f"unknown finish reason `{node.reason.text}`", node.reason.span, help=help)
         return statements.Finish(node.reason.text)
 
@@ -178,7 +176,8 @@ class BodyCompiler:
     def visit_Usage(self, node: nodes.Usage) -> Statement:
         for pair in node.counts.pairs:
             if pair.key.text not in USAGE_KEYS:
-                help = did_you_mean(pair.key.text, USAGE_KEYS) or f"the counts are {one_of(USAGE_KEYS)}"
+                known = f"a count is {one_of(f'`{key}`' for key in USAGE_KEYS)}"
+                help = did_you_mean(pair.key.text, USAGE_KEYS) or known
                 self._refuse("E212", f"unknown count `{pair.key.text}`", pair.key.span, help=help)
         return statements.Usage(self._value(node.counts))
 
@@ -252,11 +251,10 @@ class BodyCompiler:
         name = node.block.text
         block = self._names.blocks.get(name)
         if block is None:
-            help = did_you_mean(name, self._names.blocks)
+            help = did_you_mean(name, self._names.blocks) or f"name it with `define {name} {{ … }}`"
             self._refuse("E205", f"no block is called `{name}`", node.block.span, help=help)
             return _NOTHING
-        if name in self._open_blocks:
-            self._refuse("E208", f"`{name}` uses itself", node.block.span)
+        if not self._can_open(f"{name}()", node.block.span):
             return _NOTHING
         if len(node.arguments) != len(block.parameters):
             needed, given = len(block.parameters), len(node.arguments)
@@ -265,10 +263,10 @@ class BodyCompiler:
             return _NOTHING
         makers = [self._value(argument) for argument in node.arguments]
         names = [parameter.text for parameter in block.parameters]
-        self._open_blocks.append(name)
+        self._open[f"{name}()"] = node.block.span
         with self._with_locals(names):
             body = self._visit(block.body)
-        self._open_blocks.pop()
+        self._open.popitem()
         return statements.Use(tuple(zip(names, makers, strict=True)), body)
 
     def visit_Go(self, node: nodes.Go) -> Statement:
@@ -303,19 +301,19 @@ class BodyCompiler:
 
     def _whole(self, node: nodes.Number, least: int, what: str, most: int = 1_000_000) -> int:
         if not isinstance(node.value, int) or not least <= node.value <= most:
-            message = f"{what} is a whole number from {least} to {most}"
-            self._refuse("E211", message, node.span)
+            help = f"write a whole number from {least} to {most}"
+            self._refuse("E211", f"`{node.span.text}` is not {what}", node.span, help=help)
             return least
         return node.value
 
     def _share(self, node: nodes.Percent) -> float:
         if node.fraction > 1:
-            self._refuse("E213", "a chance is at most 100%", node.span)
+            self._refuse("E213", f"a chance of `{node.span.text}` is more than 100%", node.span)
         return node.fraction
 
     def _literal_number(self, node: nodes.Value) -> float:
         if not isinstance(node, nodes.Number):
-            self._refuse("E211", "a log probability is a number", node.span)
+            self._refuse("E211", f"`{node.span.brief}` is not a log probability", node.span, help="write a number")
             return 0.0
         return node.value
 
@@ -351,7 +349,7 @@ class BodyCompiler:
         if found is not None:
             self._refuse("E202", f"`{name}` is not {wanted}", node.span)
         else:
-            help = did_you_mean(name, self._names.constants)
+            help = did_you_mean(name, self._names.constants) or f"write {wanted}"
             self._refuse("E203", f"nothing is called `{name}`", node.span, help=help)
 
     # -- values
@@ -395,20 +393,43 @@ class BodyCompiler:
             return Variable(node, tuple(name.text for name in node.path))
         value = self._names.constant(node)
         if value is None:
-            help = did_you_mean(node.text, {*self._names.constants, *self._context.locals})
-            text = f'for the text itself, write "{node.text}"'
-            self._refuse("E203", f"nothing is called `{node.text}`", node.span, help=help or text)
+            first = node.path[0].text
+            if first in fields.CATALOGUE or first in self._context.captures.all:
+                help: str | None = (
+                    f'what a request or a condition gives stands in a template: "{{{{ {node.text} }}}}"'
+                )
+            else:
+                help = did_you_mean(node.text, {*self._names.constants, *self._context.locals, *_JSON_WORDS})
+            help = help or f'for the text itself, write "{node.text}"'
+            self._refuse("E203", f"nothing is called `{node.text}`", node.span, help=help)
             return Literal(node, "")
         if isinstance(value, nodes.Regex | nodes.Rate | nodes.Jittered):
             self._refuse("E202", f"`{node.text}` is not a value that can be said", node.span)
             return Literal(node, "")
-        if node.text in self._open_constants:
-            self._refuse("E208", f"`{node.text}` refers to itself", node.span)
+        if not self._can_open(node.text, node.span):
             return Literal(node, "")
-        self._open_constants.append(node.text)
+        self._open[node.text] = node.span
         maker = self._value(value)
-        self._open_constants.pop()
+        self._open.popitem()
         return maker
+
+    def _can_open(self, name: str, span: Span) -> bool:
+        """Whether a block or a constant can be put in its place: what refers to itself, or doubles, has no end."""
+        self._expanded += 1
+        if name in self._open:
+            circle = [*self._open][[*self._open].index(name) :]
+            if frozenset(circle) not in self._endless:
+                self._endless.add(frozenset(circle))
+                label = f"by way of `{circle[1].removesuffix('()')}`" if len(circle) > 1 else ""
+                self._refuse("E208", f"`{name.removesuffix('()')}` refers to itself", span, label)
+            return False
+        if len(self._open) < DEEPEST_NAMES and self._expanded <= MOST_NAMES:
+            return True
+        if frozenset() not in self._endless:
+            self._endless.add(frozenset())
+            outer, place = next(iter(self._open.items()), (name, span))
+            self._refuse("E208", f"`{outer.removesuffix('()')}` is made of too many parts", place)
+        return False
 
     # -- templates
 
@@ -417,10 +438,14 @@ class BodyCompiler:
         try:
             template = Template(node.source if isinstance(node, nodes.Expression) else node.value, typed)
         except BadTemplate as bad:
-            self._refuse("E302", f"invalid template: {bad.message}", self._row(node, bad.line))
+            self._refuse("E302", f"invalid template: {bad.message}", self._row(node, bad.line), help=bad.help)
             return Literal(node, "")
         if not self._context.captures.unknown:
             self._check_names(node, template)
+        bound = self._context.captures.all | self._context.locals
+        for name in sorted(template.names & self._names.constants.keys() - bound):
+            let = self._names.constants[name]
+            self._reference(nodes.Reference((nodes.Name(name, span=let.name.span),), span=let.name.span))
         return Rendered(node, template)
 
     def _check_names(self, node: nodes.Text | nodes.Expression, template: Template) -> None:
@@ -430,6 +455,8 @@ class BodyCompiler:
         for name in sorted(template.names - known):
             bound = one_of(f"`{capture}`" for capture in sorted(captures.all)) if captures.all else "nothing"
             help = did_you_mean(name, known) or f"the condition captures {bound}"
+            if name == "loop":
+                help = "`loop` is there inside `repeat` and `{% for %}`"
             self._refuse(
                 "E301", f"undefined template variable `{name}`", self._find(node, template, name), help=help
             )
@@ -437,9 +464,6 @@ class BodyCompiler:
             help = f"give it a default, as in `{{{{ {name} | default('?') }}}}`"
             message = f"`{name}` is captured in only one branch of the `or`"
             self._refuse("E304", message, self._find(node, template, name), help=help)
-        for name in sorted(template.names & self._names.constants.keys() - captures.all - self._context.locals):
-            let = self._names.constants[name]
-            self._reference(nodes.Reference((nodes.Name(name, span=let.name.span),), span=let.name.span))
 
     def _find(self, node: nodes.Text | nodes.Expression, template: Template, name: str) -> Span:
         return self._inside(node, *template.find(name))

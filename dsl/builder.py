@@ -19,6 +19,7 @@ from dsl.source import Source, Span
 Children = Sequence[Any]
 
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_NUMBERS = {"NUMBER", "DURATION", "PERCENT"}
 _TEXTS = {"TEXT", "LITERAL", "LONG_TEXT", "LONG_LITERAL"}
 
 # Rules whose node takes their operands in the order in which they are written.
@@ -50,11 +51,15 @@ OPERATORS = (
 )  # fmt: skip
 
 
-class EscapeError(Exception):
-    """A text with an escape that means nothing."""
+_LONGEST_NUMBER = 40  # digits
 
-    def __init__(self, span: Span) -> None:
-        super().__init__(span)
+
+class BadToken(Exception):
+    """A token that the grammar accepts and that means nothing: an unknown escape, a number too long."""
+
+    def __init__(self, token: Token, span: Span) -> None:
+        super().__init__(token, span)
+        self.token = token
         self.span = span
 
 
@@ -102,6 +107,8 @@ class Builder:
         return nodes.Constant(None, span=self.span(c))
 
     def rate(self, c: Children) -> nodes.Rate:
+        if sum(map(str.isdigit, c[0])) > _LONGEST_NUMBER:
+            raise BadToken(c[0], self.span(c))
         amount, unit = str(c[0]).removesuffix("/s").rstrip("s").rstrip(), ""
         while amount[-1].isalpha():
             amount, unit = amount[:-1], amount[-1] + unit
@@ -116,7 +123,7 @@ class Builder:
         group.span = self.span(c)
         return group
 
-    steps = arguments = params = rules = group
+    steps = arguments = params = rules = clean = group
 
     # -- conditions
 
@@ -183,7 +190,7 @@ class Builder:
 
     def step(self, c: Children) -> nodes.Step:
         *weight, body = self.operands(c)
-        return nodes.Step(body, *weight, span=self.span(c))
+        return nodes.Step(weight[0] if weight else None, body, span=self.span(c))
 
     def budget(self, c: Children) -> nodes.Name:
         return nodes.Name(str(c[0]).rstrip("s"), span=self.span(c))
@@ -205,11 +212,14 @@ class Builder:
         return nodes.Define(name, parameters[0] if parameters else (), body, span=self.span(c))
 
     def rule(self, c: Children) -> nodes.Rule:
-        operands = list(self.operands(c))
-        name = operands[0] if isinstance(operands[0], nodes.Name) else None
-        guard = c[-2]
-        condition = None if isinstance(guard, Otherwise) else guard
-        return nodes.Rule(name, condition, c[-1], guard=guard.span, span=self.span(c))
+        *name, condition, body = self.operands(c)
+        guard = condition.span
+        if isinstance(condition, Otherwise):
+            condition = None
+        else:  # with the parentheses around it
+            first = next(at for at, child in enumerate(c) if isinstance(child, Token) and child.type == "WHEN") + 1
+            guard = self.span(c[first:-1])
+        return nodes.Rule(name[0] if name else None, condition, body, guard=guard, span=self.span(c))
 
     def otherwise(self, c: Children) -> Otherwise:
         return Otherwise(span=self.span(c))
@@ -245,6 +255,8 @@ class Builder:
         kind = child.type
         if kind == "NAME":
             return nodes.Name(str(child), span=self.span((child,)))
+        if kind in _NUMBERS and sum(map(str.isdigit, child)) > _LONGEST_NUMBER:
+            raise BadToken(child, self.span((child,)))
         if kind == "NUMBER":
             value = float(child) if "." in child else int(child)
             return nodes.Number(value, span=self.span((child,)))
@@ -273,7 +285,7 @@ class Builder:
             return nodes.Text(Decoded(raw).value, template, span=self.span((token,)))
         except BadEscape as bad:
             start = token.start_pos or 0
-            raise EscapeError(Span(self.source, start + bad.start, start + bad.end)) from None
+            raise BadToken(token, Span(self.source, start + bad.start, start + bad.end)) from None
 
 
 class Otherwise(nodes.Node):

@@ -61,7 +61,8 @@ def check_states(scenario: nodes.Scenario, diagnostics: Diagnostics) -> None:
     states = [state.name.text for state in scenario.states]
     for node in nodes.walk(scenario):
         if isinstance(node, nodes.Go) and node.state.text not in states:
-            help = did_you_mean(node.state.text, states) or f"its states are {one_of(states)}"
+            known = f"a state is {one_of(f'`{state}`' for state in states)}"
+            help = did_you_mean(node.state.text, states) or known
             message = f"this scenario has no state `{node.state.text}`"
             diagnostics.report("E206", message, node.state.span, help=help)
 
@@ -97,7 +98,7 @@ def _follows(condition: Condition, facts: list[Condition]) -> bool:
     """Whether the condition holds whenever all the facts do."""
     if isinstance(condition, And):
         return all(_follows(part, facts) for part in condition.parts)
-    if condition in facts:
+    if any(condition == fact and repr(condition) == repr(fact) for fact in facts):  # in Python 1 equals true
         return True
     if isinstance(condition, Or):
         return any(_follows(part, facts) for part in condition.parts)

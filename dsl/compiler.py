@@ -94,7 +94,7 @@ def compile_text(text: str, name: str = "script") -> Script:
     Raises:
         ScriptError: it has errors.
     """
-    return _raise_errors(*_compile(Source(name, text), None))
+    return _raise_errors(*_compile(Source(name, text.removeprefix("\ufeff")), None))
 
 
 def check(path: Path | str) -> list[Diagnostic]:
@@ -212,6 +212,10 @@ class _ScriptCompiler:
                 help = did_you_mean(name.text, fields.CATALOGUE)
                 message = f"no conversation can be told by `{name.text}`"
                 self._diagnostics.report("E201", message, name.span, help=help)
+            elif setting.field.path and name.text not in fields.PARTED:
+                kind = fields.CATALOGUE[name.text].type.value
+                message = f"`{name.text}` is {kind}, so it has no parts"
+                self._diagnostics.report("E202", message, setting.field.span)
             self._settings.conversation = setting.field
         else:
             key = f"defaults:{setting.span.start}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
@@ -23,16 +23,21 @@ from dsl.conditions import (
     Present,
     StartsWith,
     Test,
+    TextTest,
     fold,
     words,
 )
-from dsl.diagnostics import Diagnostics, did_you_mean
+from dsl.diagnostics import Diagnostics, did_you_mean, one_of
 from dsl.fields import Type
 from dsl.regexes import BadRegex, compile_regex
 from dsl.resolver import Names
 from dsl.source import Span
 
-_TEXT_TESTS = {
+# How deep in one another named things may be, and how many of them one rule may have.
+DEEPEST_NAMES = 50
+MOST_NAMES = 1_000
+
+_TEXT_TESTS: Mapping[str, Callable[..., TextTest]] = {
     "contains": Contains, "contains_any": Contains, "contains_all": Contains, "mentions": Mentions,
     "mentions_any": Mentions, "starts_with": StartsWith, "ends_with": EndsWith,
 }  # fmt: skip
@@ -43,7 +48,7 @@ _KINDS: dict[type, tuple[Type, str]] = {str: (Type.TEXT, "a text"), bool: (Type.
 class Captures:
     """The names that a condition binds: always, or only if a certain branch of an `or` holds.
 
-    `unknown` is set where a regular expression is broken: its names could be anything.
+    `unknown` is set where the condition is broken: its names could be anything.
     """
 
     always: frozenset[str] = frozenset()
@@ -57,12 +62,12 @@ class Captures:
     def both(self, other: Captures) -> Captures:
         """What two conditions that hold together bind."""
         always = self.always | other.always
-        return Captures(always, (self.all | other.all) - always, self.unknown or other.unknown)
+        return Captures(always, (self.all | other.all) - always)
 
     def either(self, other: Captures) -> Captures:
         """What two conditions of which one holds bind."""
         always = self.always & other.always
-        return Captures(always, (self.all | other.all) - always, self.unknown or other.unknown)
+        return Captures(always, (self.all | other.all) - always)
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,8 @@ class ConditionCompiler:
         self._names = names
         self._diagnostics = diagnostics
         self._open: list[str] = []
+        self._expanded = 0
+        self._endless: set[frozenset[str]] = set()  # circles that are reported
 
     def guard(self, parts: list[nodes.Condition]) -> Guard:
         """The guard of a rule: its own condition and those of the `given`s around it.
@@ -90,6 +97,7 @@ class ConditionCompiler:
         Raises:
             Invalid: a part has a mistake.
         """
+        self._expanded = 0
         conjuncts = [conjunct for part in parts for conjunct in self._conjuncts(part)]
         conditions: list[Condition] = []
         nth: list[Test] = []
@@ -118,12 +126,31 @@ class ConditionCompiler:
         if isinstance(condition, nodes.All):
             for part in condition.parts:
                 yield from self._conjuncts(part)
-        elif (named := self._named(condition)) is not None and named.name.text not in self._open:
+        elif (named := self._named(condition)) is not None and self._can_open(named):
             self._open.append(named.name.text)
             yield from self._conjuncts(named.condition)
             self._open.pop()
         else:
             yield condition
+
+    def _can_open(self, named: nodes.LetWhen) -> bool:
+        """Whether a named condition can be put in its place: what refers to itself, or doubles, has no end."""
+        self._expanded += 1
+        deep = len(self._open) >= DEEPEST_NAMES or self._expanded > MOST_NAMES
+        return named.name.text not in self._open and not deep
+
+    def _refuse_endless(self, named: nodes.LetWhen) -> NoReturn:
+        name, label = named.name, ""
+        circle = self._open[self._open.index(name.text) :] if name.text in self._open else []
+        if frozenset(circle) in self._endless:
+            raise Invalid
+        self._endless.add(frozenset(circle))
+        if not circle:
+            name = self._names.conditions[self._open[0]].name if self._open else name
+            self._refuse("E208", f"`{name.text}` is made of too many conditions", name.span)
+        if len(circle) > 1:
+            label = f"by way of `{circle[1]}`"
+        self._refuse("E208", f"`{name.text}` refers to itself", name.span, label)
 
     def _named(self, condition: nodes.Condition) -> nodes.LetWhen | None:
         if (
@@ -139,8 +166,7 @@ class ConditionCompiler:
     def _condition(self, node: nodes.Condition, counting: bool = False) -> tuple[Condition, Captures]:
         """A condition and what it binds; `counting` where `nth` may stand."""
         if isinstance(node, nodes.Not):
-            condition, captures = self._condition(node.part)
-            return Negation(node, condition), Captures(unknown=captures.unknown)
+            return Negation(node, self._condition(node.part)[0]), Captures()
         if isinstance(node, nodes.Comparison):
             return self._comparison(node, counting)
         compiled = [self._condition(part) for part in node.parts]
@@ -153,8 +179,8 @@ class ConditionCompiler:
     def _comparison(self, node: nodes.Comparison, counting: bool) -> tuple[Condition, Captures]:
         named = self._named(node)
         if named is not None:
-            if named.name.text in self._open:
-                self._refuse("E208", f"`{named.name.text}` refers to itself", named.name.span)
+            if not self._can_open(named):
+                self._refuse_endless(named)
             self._open.append(named.name.text)
             try:
                 return self._condition(named.condition)
@@ -176,6 +202,10 @@ class ConditionCompiler:
         if field is None:
             guess = did_you_mean(name.text, [*fields.CATALOGUE, *self._names.conditions])
             help = guess or f"the fields are {', '.join(sorted(fields.CATALOGUE))}"
+            if name.text == "otherwise":
+                help = "`otherwise` stands without `when`"
+            elif name.text in self._names.constants:
+                help = f"`{name.text}` is a constant: a field stands first, as in `user is {name.text}`"
             self._refuse("E201", f"unknown field `{name.text}`", name.span, "a request has no such field", help)
         elif node.field.path and name.text not in fields.PARTED:
             self._refuse("E202", f"`{name.text}` is {field.type.value}, so it has no parts", node.field.span)
@@ -209,14 +239,13 @@ class ConditionCompiler:
             regex = self._constant(regex)
         if not isinstance(regex, nodes.Regex):
             assert node.operand is not None
-            self._refuse("E202", f"`{node.operand.span.text}` is not a regular expression", node.operand.span)
+            self._refuse("E202", f"`{node.operand.span.brief}` is not a regular expression", node.operand.span)
         try:
             compiled = compile_regex(regex.pattern, regex.flags)
         except BadRegex as bad:
             source, at = regex.span.source, regex.span.start + 1
             span = source.span(at + bad.start, at + bad.end)
-            self._diagnostics.report("E303", bad.message, span, help=bad.help)
-            return Matches(node, tested, regex.pattern, None), Captures(unknown=True)
+            self._refuse("E303", bad.message, span, help=bad.help)
         written = f"/{regex.pattern}/{regex.flags}"
         return Matches(node, tested, written, compiled), Captures(frozenset(compiled.groupindex))
 
@@ -236,13 +265,13 @@ class ConditionCompiler:
         value = self._value(operand, field)
         if operator in ("<", "<=", ">", ">="):
             if isinstance(value, bool) or not isinstance(value, int | float):
-                self._refuse("E202", f"`{operand.span.text}` is not a number", operand.span)
+                self._refuse("E202", f"`{operand.span.brief}` is not a number", operand.span)
             return Ordered(node, tested, operator, value)
         if operator == "has":
             return Has(node, tested, value)
         listed = operator in ("member", "not_member", "contains_any", "contains_all", "mentions_any")
         if listed and not isinstance(value, list):
-            self._refuse("E202", f"`{operand.span.text}` is not a list", operand.span)
+            self._refuse("E202", f"`{operand.span.brief}` is not a list", operand.span)
         values = tuple(value) if listed else (value,)
         if operator in ("equal", "not_equal", "member", "not_member"):
             return self._member(node, tested, field, values)
@@ -261,10 +290,21 @@ class ConditionCompiler:
             comparable = value is None or field.type in (Type.JSON, kind) or node.field.path
             if not comparable and isinstance(value, str | bool | int | float):
                 message = f"`{field.name}` is {field.type.value}, so it is never {called}"
-                self._refuse("E202", message, node.operand.span)
+                self._refuse("E202", message, node.operand.span, help=self._instead(field, value))
         if node.ignoring_case:
             values = tuple(fold(value) if isinstance(value, str) else value for value in values)
         return Member(node, tested, values, node.operator in ("not_equal", "not_member"), node.ignoring_case)
+
+    @staticmethod
+    def _instead(field: fields.Field, value: Any) -> str | None:
+        """What to write in place of a comparison with a value that the field never is."""
+        if field.type is Type.COLLECTION:
+            return f"write `{field.name} has …`"
+        if field.type is Type.FLAG:
+            return f"write `{field.name}` or `not {field.name}`"
+        if field.type is Type.TEXT:
+            return f'write "{value}" for the text' if isinstance(value, int | float) else None
+        return "write the number without quotes" if isinstance(value, str) else None
 
     def _text_test(
         self, node: nodes.Comparison, tested: tuple[str, tuple[str | int, ...]], values: tuple[Any, ...]
@@ -272,8 +312,11 @@ class ConditionCompiler:
         assert node.operand is not None
         for value in values:
             if not isinstance(value, str):
-                help = f'write "{value}" for the text'
-                self._refuse("E202", f"`{node.operand.span.text}` is not a text", node.operand.span, help=help)
+                help = f'write "{node.operand.span.brief}" for the text'
+                if isinstance(value, list):
+                    several = node.operator in ("contains", "mentions")
+                    help = f"write `{node.operator} any […]`" if several else "join several tests by `or`"
+                self._refuse("E202", f"`{node.operand.span.brief}` is not a text", node.operand.span, help=help)
         test = _TEXT_TESTS[node.operator](
             node, tested, values, node.operator == "contains_all", node.ignoring_case
         )
@@ -298,15 +341,32 @@ class ConditionCompiler:
         if isinstance(node, nodes.Reference):
             if node.text in field.words:
                 return node.text
-            return self._value(self._constant(node, field.words), field)
+            value = self._constant(node, field.words)
+            if isinstance(value, nodes.Regex | nodes.Rate | nodes.Jittered):
+                help = f"write `matches {node.text}`" if isinstance(value, nodes.Regex) else None
+                self._refuse("E202", f"`{node.text}` is not a value", node.span, help=help)
+            if node.text in self._open:
+                raise Invalid  # every constant is compiled as a value of its own, too, where this is reported
+            self._expanded += 1
+            if len(self._open) >= DEEPEST_NAMES or self._expanded > MOST_NAMES:
+                self._refuse("E208", f"`{node.text}` is made of too many parts", node.span)
+            self._open.append(node.text)
+            try:
+                return self._value(value, field)
+            finally:
+                self._open.pop()
         self._refuse("E209", "a condition cannot hold a template", node.span, help="compare with a value")
 
     def _constant(self, node: nodes.Reference, also: tuple[str, ...] = ()) -> nodes.Node:
         """What a bare name stands for."""
         value = self._names.constant(node)
         if value is None:
-            guess = did_you_mean(node.text, [*self._names.constants, *also])
+            guess = did_you_mean(node.text, [*self._names.constants, *also, "true", "false", "null"])
             help = guess or f'for the text itself, write "{node.text}"'
+            if node.path[0].text in fields.CATALOGUE:
+                help = "a field is compared with a value, not with another field"
+            elif also and guess is None:
+                help = f"it is one of {one_of(f'`{word}`' for word in also)}"
             self._refuse("E203", f"nothing is called `{node.text}`", node.span, help=help)
         return value
 

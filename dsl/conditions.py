@@ -8,6 +8,8 @@ ones (`is not`, `not in`).
 from __future__ import annotations
 
 import json
+import unicodedata
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -15,8 +17,10 @@ from operator import ge, gt, le, lt
 from typing import Any
 
 from dsl import fields, nodes
-from dsl.request import Message, Request, Result, Results
+from dsl.regexes import search
+from dsl.request import Headers, Message, Request, Result, Results
 from dsl.session import Session
+from dsl.tokens import UNSPACED
 
 ORDERS: Mapping[str, Callable[[float, float], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
 _DOTS = str.maketrans({"İ": "i", "ı": "i"})
@@ -33,10 +37,10 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class Test(ABC):
     """A comparison of one field. `node` is where it is written."""
 
-    node: nodes.Comparison = field(compare=False)
+    node: nodes.Comparison = field(compare=False, repr=False)
     tested: tuple[str, tuple[str | int, ...]]
 
     def value(self, moment: Moment) -> Any:
@@ -47,9 +51,9 @@ class Test:
     def holds(self, moment: Moment) -> bool:
         return self.passes(self.value(moment))
 
+    @abstractmethod
     def passes(self, value: Any) -> bool:
         """Whether the test holds for this value."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ class Member(Test):
     ignoring_case: bool = False
 
     def passes(self, value: Any) -> bool:
-        if self.ignoring_case and value is not None:
+        if self.ignoring_case and isinstance(value, str | Result | Results):
             value = fold(text_of(value))
         return any(equal(value, wanted) for wanted in self.values) is not self.negative
 
@@ -100,6 +104,10 @@ class Has(Test):
     wanted: Any
 
     def passes(self, value: Any) -> bool:
+        if isinstance(value, Result):
+            value = value.value
+        if isinstance(value, Headers):
+            return self.wanted in value
         if isinstance(value, Mapping):
             return any(equal(key, self.wanted) for key in value)
         if isinstance(value, list | tuple):
@@ -125,8 +133,9 @@ class TextTest(Test):
     def prepared(self, texts: list[str]) -> list[str]:
         return [fold(text) for text in texts] if self.ignoring_case else texts
 
+    @abstractmethod
     def finds(self, wanted: str, text: str) -> bool:
-        raise NotImplementedError
+        """Whether a text passes by one of the texts that are wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +179,7 @@ class Matches(Test):
     """A regular expression that is found in the text. Two are equal if they are written alike."""
 
     written: str
-    regex: Any = field(compare=False)
+    regex: Any = field(compare=False, repr=False)
 
     def holds(self, moment: Moment) -> bool:
         found = self._search(self.value(moment))
@@ -184,12 +193,12 @@ class Matches(Test):
 
     def _search(self, value: Any) -> Any:
         texts = () if value is None else texts_of(value)
-        return next((found for text in texts if (found := self.regex.search(text)) is not None), None)
+        return next((found for text in texts if (found := search(self.regex, text)) is not None), None)
 
 
 @dataclass(frozen=True, slots=True)
 class And:
-    node: nodes.Condition = field(compare=False)
+    node: nodes.Condition = field(compare=False, repr=False)
     parts: tuple[Condition, ...]
 
     def holds(self, moment: Moment) -> bool:
@@ -198,7 +207,7 @@ class And:
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    node: nodes.Condition = field(compare=False)
+    node: nodes.Condition = field(compare=False, repr=False)
     parts: tuple[Condition, ...]
 
     def holds(self, moment: Moment) -> bool:
@@ -212,7 +221,7 @@ class Or:
 
 @dataclass(frozen=True, slots=True)
 class Negation:
-    node: nodes.Condition = field(compare=False)
+    node: nodes.Condition = field(compare=False, repr=False)
     part: Condition
 
     def holds(self, moment: Moment) -> bool:
@@ -230,10 +239,16 @@ Condition = Test | And | Or | Negation
 
 def equal(value: Any, wanted: Any) -> bool:
     """Equality of JSON: true is not 1, and a tool's result equals its text as well as its value."""
-    if isinstance(value, bool) or isinstance(wanted, bool):
-        return value is wanted
+    if isinstance(value, Result):
+        return value.text == wanted or equal(value.value, wanted)
     if isinstance(value, Results):
         return bool(str(value) == wanted)
+    if isinstance(value, bool) or isinstance(wanted, bool):
+        return value is wanted
+    if isinstance(value, list | tuple) and isinstance(wanted, list):
+        return len(value) == len(wanted) and all(map(equal, value, wanted))
+    if isinstance(value, Mapping) and isinstance(wanted, dict):
+        return value.keys() == wanted.keys() and all(equal(value[key], wanted[key]) for key in wanted)
     return bool(value == wanted)
 
 
@@ -242,14 +257,17 @@ def is_number(value: Any) -> bool:
 
 
 def text_of(value: Any) -> str:
-    """A value as text: a text as it is, an object as compact JSON."""
+    """A value as text: a text as it is, an object as compact JSON. What is too deep to be written has none."""
     if isinstance(value, str):
         return value
     if isinstance(value, Result | Results):
         return str(value)
     if isinstance(value, Message):
         return value.text
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    except RecursionError:
+        return ""
 
 
 def texts_of(value: Any) -> list[str]:
@@ -272,4 +290,7 @@ def words(text: str) -> str:
 
 
 def is_word(character: str) -> bool:
-    return character.isalnum() or character == "_"
+    """Whether a character is part of the word beside it. In scripts that put no spaces between words none is."""
+    if character == "" or UNSPACED.match(character):
+        return False
+    return character.isalnum() or character == "_" or unicodedata.category(character).startswith("M")

@@ -68,7 +68,7 @@ def nearest(table: RuleTable, request: Request, session: Session) -> NearMiss | 
         share = (sum(held) - empty) / (len(held) - empty)
         if share < best[0]:
             continue
-        failed = _innermost(conjuncts[held.index(False)], moment)
+        failed = conjuncts[held.index(False)]
         value = failed.value(moment) if isinstance(failed, Test) else None
         score = share, _likeness(failed, value)
         if score > best:
@@ -77,18 +77,12 @@ def nearest(table: RuleTable, request: Request, session: Session) -> NearMiss | 
 
 
 def _conjuncts(rule: Rule) -> Iterator[Condition]:
+    """What must hold of a rule; none of it is a conjunction itself."""
     condition = rule.guard.condition
     if isinstance(condition, And):
         yield from condition.parts
     elif condition is not None:
         yield condition
-
-
-def _innermost(condition: Condition, moment: Moment) -> Condition:
-    """The first part of a conjunction that does not hold, at any depth."""
-    while isinstance(condition, And):
-        condition = next(part for part in condition.parts if not part.holds(moment))
-    return condition
 
 
 def _likeness(failed: Condition, value: Any) -> float:

@@ -91,11 +91,10 @@ def part(value: Any, step: str | int) -> Any:
     if isinstance(value, Mapping | Result) or (isinstance(value, list | tuple) and isinstance(step, int)):
         try:
             return holder[step]
-        except (LookupError, TypeError):
+        except (LookupError, TypeError, AttributeError):
             return None
-    return getattr(value, step, None) if isinstance(step, str) and _is_record(value) else None
-
-
-def _is_record(value: Any) -> bool:
-    """Whether the value is one of our own objects, whose public attributes are its parts."""
-    return type(value).__module__ == "dsl.request"
+    # Of our own objects the public attributes are parts, too.
+    if not isinstance(step, str) or step.startswith("_") or type(value).__module__ != "dsl.request":
+        return None
+    found = getattr(value, step, None)
+    return None if callable(found) else found

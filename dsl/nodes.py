@@ -345,8 +345,8 @@ class Split(Node):
 class Step(Node):
     """One step of a `sequence`, `cycle` or `pick`; `weight` only means something in a `pick`."""
 
+    weight: Percent | None
     body: Action
-    weight: Percent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -580,8 +580,14 @@ class Script(Node):
 def walk(node: Node) -> Iterator[Node]:
     """The node and all nodes in it, in the order in which they are written."""
     yield node
+    for child in children(node):
+        yield from walk(child)
+
+
+def children(node: Node) -> Iterator[Node]:
+    """The nodes directly in it, in the order in which they are written."""
     for attribute in fields(node):
         value = getattr(node, attribute.name)
         for child in value if isinstance(value, tuple) and not isinstance(value, Span) else (value,):
             if isinstance(child, Node):
-                yield from walk(child)
+                yield child

@@ -18,15 +18,20 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 from platformdirs import user_cache_path
 
 from dsl import nodes
-from dsl.builder import Builder, EscapeError
+from dsl.builder import BadToken, Builder
 from dsl.diagnostics import Diagnostics
 from dsl.source import Source
-from dsl.syntax_errors import describe_character, describe_escape, describe_token
+from dsl.syntax_errors import describe_bad_token, describe_character, describe_token
 
 MOST_ERRORS = 20
 
+DEEPEST = 100
+
+# A text of several lines, or a declaration at the beginning of a line.
 _DECLARATION = re.compile(
-    r"^(?:include|let|define|defaults|rule|when|otherwise|given|for|scenario|socket|test)\b", re.MULTILINE
+    r"\"\"\"[\s\S]*?\"\"\"|'''[\s\S]*?'''"
+    r"|^(include|let|define|defaults|rule|when|otherwise|given|for|scenario|socket|test)\b",
+    re.MULTILINE,
 )
 _building = Lock()  # the builder's source is that of one parse at a time
 _builder = Builder()
@@ -84,7 +89,7 @@ def keywords() -> set[str]:
 def parse(source: Source, diagnostics: Diagnostics) -> nodes.Script | None:
     """Parse a file. Syntax errors are reported, and the result is then None."""
     lark = _lark()
-    start, script = 0, None
+    start = 0
     for _ in range(MOST_ERRORS):
         # What was read before the error is blanked, so that offsets stay what they are.
         blanked = re.sub(r"[^\n]", " ", source.text[:start]) + source.text[start:]
@@ -92,17 +97,38 @@ def parse(source: Source, diagnostics: Diagnostics) -> nodes.Script | None:
             with _building:
                 _builder.source = source
                 script = lark.parse(blanked)
-            return script if start == 0 else None  # type: ignore[return-value]
+            assert isinstance(script, nodes.Script)
+            return None if start or _too_deep(script, diagnostics) else script
         except UnexpectedInput as error:
             at, resume = _report(lark, source, start, error, diagnostics)
-        except EscapeError as error:
-            describe_escape(error.span, diagnostics)
-            at, resume = error.span.end, True
-        found = _DECLARATION.search(source.text, max(at, start + 1)) if resume else None
-        if found is None:
+        except BadToken as error:
+            describe_bad_token(error.token, error.span, diagnostics)
+            at, resume = error.token.end_pos or error.span.end, True
+        following = _next_declaration(source.text, max(at, start + 1)) if resume else None
+        if following is None:
             return None
-        start = found.start()
+        start = following
     return None
+
+
+def _next_declaration(text: str, at: int) -> int | None:
+    """Where the next declaration stands that is not inside a text of several lines."""
+    return next((found.start() for found in _DECLARATION.finditer(text, at) if found[1]), None)
+
+
+def _too_deep(script: nodes.Script, diagnostics: Diagnostics) -> bool:
+    """Report what is nested so deeply that it could not be compiled. What is short cannot be."""
+    stack: list[tuple[nodes.Node, int]] = [
+        (item, 0) for item in script.items if item.span.end - item.span.start > DEEPEST
+    ]
+    while stack:
+        node, depth = stack.pop()
+        if depth == DEEPEST:
+            message = f"this is nested more than {DEEPEST} levels deep"
+            diagnostics.report("E110", message, node.span.source.span(node.span.start, node.span.start + 1))
+            return True
+        stack += ((child, depth + 1) for child in nodes.children(node))
+    return False
 
 
 def _report(

@@ -23,6 +23,7 @@ from dsl.source import Span
 from dsl.values import PerformError, Scope
 
 MOST_EVENTS = 200_000
+MOST_TURNS = 200_000
 
 
 class Statement(Protocol):
@@ -91,6 +92,7 @@ class Performance:
         self._said: set[int] = set()
         self._armed: list[Armed] = []
         self._ending: timeline.Ending | None = None
+        self._turns = 0
 
     # -- time
 
@@ -162,18 +164,25 @@ class Performance:
             raise OverflowError(f"the answer has more than {MOST_EVENTS} events")
         self.events.append(event)
 
+    def turn(self) -> None:
+        """Count a turn of a `repeat`: one that says nothing adds no events, and must end all the same."""
+        self._turns += 1
+        if self._turns > MOST_TURNS:
+            raise OverflowError(f"the answer repeats more than {MOST_TURNS} times")
+
     def choose(self, bodies: Mapping[int, Statement]) -> None:
         """Perform several choices side by side: each starts now, and they go on when the longest is done."""
-        began, before, outer = self.now, len(self.events), self.choice
+        began, before, outer, scope = self.now, len(self.events), self.choice, self.scope
         performed: list[tuple[float, int, int, timeline.Event]] = []
         endings: list[timeline.Ending] = []
         ended = began
         for self.choice, body in bodies.items():
-            self.now = began
+            self.now, self.scope = began, scope
             try:
                 body.perform(self)
             except Ended:
-                endings += [self._ending] if self._ending else []
+                assert self._ending is not None
+                endings.append(self._ending)
             own, self.events[before:] = self.events[before:], []
             performed += [(event.at, order, self.choice, event) for order, event in enumerate(own)]
             ended = max(ended, self.now)
@@ -232,6 +241,8 @@ class Performance:
             pass
         except OverflowError as error:
             raise PerformError(str(error), span) from None
+        except RecursionError:
+            raise PerformError("a value is nested too deeply", span) from None
         events = sorted(self.events, key=lambda event: event.at)
         return timeline.Timeline(
             tuple(events),

@@ -15,6 +15,7 @@ import re2
 _LOOK_AROUND = {"(?=": "look-ahead", "(?!": "look-ahead", "(?<=": "look-behind", "(?<!": "look-behind"}
 _LOOKS = re.compile(r"\(\?<?[=!]")
 _BACK_REFERENCE = re.compile(r"\\[1-9]|\\k<|\(\?P=")
+_NAMED_GROUP = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\(\?P?<(\w+)>")
 _VERBOSE = re.compile(r"(\\.|\[(?:\\.|[^\]\\])*\])|\s+|#[^\n]*", re.DOTALL)
 
 
@@ -36,6 +37,12 @@ def compile_regex(pattern: str, flags: str = "") -> Any:
     Raises:
         BadRegex: the pattern is invalid, or needs what RE2 does not have.
     """
+    seen: set[str] = set()
+    for group in _NAMED_GROUP.finditer(pattern):
+        if group[1] in seen:  # RE2 would keep the first and forget the second
+            raise BadRegex(f"two groups are called `{group[1]}`", group.start(1), group.end(1))
+        if group[1]:
+            seen.add(group[1])
     options = re2.Options()
     options.log_errors = False
     options.case_sensitive = "i" not in flags
@@ -43,8 +50,16 @@ def compile_regex(pattern: str, flags: str = "") -> Any:
     text = _VERBOSE.sub(lambda found: found[1] or "", pattern) if "x" in flags else pattern
     try:
         return re2.compile(f"(?m){text}" if "m" in flags else text, options)
-    except re2.error as error:
+    except (re2.error, UnicodeEncodeError) as error:
         raise _explained(pattern, error) from None
+
+
+def search(regex: Any, text: str) -> Any:
+    """The first match in `text`, or None. Half a surrogate pair, which no UTF-8 holds, matches as `?`."""
+    try:
+        return regex.search(text)
+    except UnicodeEncodeError:
+        return regex.search(text.encode("utf-8", "replace").decode())
 
 
 def _explained(pattern: str, error: Exception) -> BadRegex:
@@ -66,9 +81,10 @@ def _explained(pattern: str, error: Exception) -> BadRegex:
     try:
         re.compile(pattern.replace("(?<", "(?P<"))
     except re.error as python:
+        # Where Python found it, less the letters that its spelling of groups adds.
         at = python.pos or 0
-        at -= 1 * pattern.replace("(?<", "(?P<")[:at].count("(?P<") - pattern[:at].count("(?P<")
-        return BadRegex(f"invalid regular expression: {python.msg}", at, at + 1)
+        at -= pattern.replace("(?<", "(?P<")[:at].count("(?P<") - pattern[:at].count("(?P<")
+        return BadRegex(f"invalid regular expression: {python.msg}", at, min(at + 1, len(pattern)))
     said = error.args[0] if error.args else b""
     reason = said.decode() if isinstance(said, bytes) else str(said)
     return BadRegex(f"invalid regular expression: {reason}", 0, len(pattern))

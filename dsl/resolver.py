@@ -84,15 +84,20 @@ class Resolver:
         written = include.path.value
         if self._folder is None:
             return self._refuse("E216", "a script without a folder cannot include a file", span)
-        path = (Path(open_files[-1]).parent / written).resolve()
+        try:
+            path = (open_files[-1].parent / written).resolve()
+        except (OSError, RuntimeError, ValueError):  # too long, links in a circle, a NUL
+            return self._refuse("E216", f"`{include.path.span.brief}` is not the name of a file", span)
         if not path.is_relative_to(self._folder):
             return self._refuse("E217", f"`{written}` lies outside the script's folder", span)
         if path in open_files:
             return self._refuse("E218", f"`{written}` includes itself", span)
+        if path in self._files:
+            return []  # what stands in it stands in the script already, further up
         # Messages call it by its place beside the script, as the script itself was called.
         source = Source(str(Path(self._called).parent / path.relative_to(self._folder)), "")
         try:
-            source.text = path.read_text("utf-8")
+            source.text = path.read_text("utf-8-sig")
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             return self._refuse("E216", f"`{written}` cannot be read: {reason}", span)
@@ -116,7 +121,7 @@ class Resolver:
             if first is not name:
                 self._diagnostics.report(
                     "E204",
-                    f"two {what}s are called `{name.text}`",
+                    f"two {what} are called `{name.text}`",
                     name.span,
                     "the second",
                     secondary=Label(first.span, "the first"),
@@ -134,17 +139,18 @@ class Resolver:
         for item in items:
             if isinstance(item, nodes.Let):
                 names.constants.setdefault(item.name.text, item)
-                yield "constant", item.name
+                yield "constants", item.name
             elif isinstance(item, nodes.LetWhen):
                 names.conditions.setdefault(item.name.text, item)
-                yield "constant", item.name
+                yield "constants", item.name
             elif isinstance(item, nodes.Define):
                 names.blocks.setdefault(item.name.text, item)
-                yield "block", item.name
+                yield "blocks", item.name
+                yield from ((f"parameters of `{item.name.text}`", name) for name in item.parameters)
             elif isinstance(item, nodes.Test) and isinstance(item.name, nodes.Text):
-                yield "test", nodes.Name(item.name.value, span=item.name.span)
+                yield "tests", nodes.Name(item.name.value, span=item.name.span)
             elif isinstance(item, nodes.Rule | nodes.Given):
-                yield from (("rule", name) for name in rule_names(item))
+                yield from (("rules", name) for name in rule_names(item))
 
 
 def rule_names(item: nodes.Rule | nodes.Given) -> Iterator[nodes.Name]:

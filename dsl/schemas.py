@@ -12,6 +12,8 @@ from random import Random
 from typing import Any
 
 _DEEPEST = 8
+_MOST = 100_000  # items of a list, characters of a text
+_KINDS = {"object": {"properties", "required"}, "array": {"items", "minItems"}, "number": {"minimum", "maximum"}}
 _FORMATS = {
     "date-time": "2026-01-01T12:00:00Z", "date": "2026-01-01", "time": "12:00:00Z", "duration": "P1D",
     "email": "ada@example.com", "hostname": "example.com", "ipv4": "192.0.2.1", "ipv6": "2001:db8::1",
@@ -45,7 +47,7 @@ def _example(schema: Any, root: Any, random: Random, depth: int) -> Any:
         if union in schema:
             options = schema[union]
             # Deep inside a recursive schema only the way out ends it.
-            ends = [option for option in options if option.get("type") == "null"] if depth > _DEEPEST else []
+            ends = [option for option in options if _is_simple(option)] if depth > _DEEPEST else []
             return _example(ends[0] if ends else options[0], root, random, depth + 1)
     if "allOf" in schema:
         merged: dict[str, Any] = {}
@@ -59,14 +61,17 @@ def _example(schema: Any, root: Any, random: Random, depth: int) -> Any:
 
 
 def _of_type(schema: Mapping[str, Any], root: Any, random: Random, depth: int) -> Any:
-    kind = schema.get("type", "object" if "properties" in schema else "string")
+    implied = next((kind for kind, words in _KINDS.items() if words & schema.keys()), "string")
+    kind = schema.get("type", implied)
     if isinstance(kind, list):
         kind = "null" if depth > _DEEPEST and "null" in kind else kind[0]
     if kind == "object":
         properties = schema.get("properties", {})
-        return {name: _example(part, root, random, depth + 1) for name, part in properties.items()}
+        wanted = schema.get("required", ()) if depth > _DEEPEST else properties
+        return {name: _example(properties.get(name, {}), root, random, depth + 1) for name in wanted}
     if kind == "array":
-        least = int(schema.get("minItems", 0 if depth > _DEEPEST else 1))
+        usual = min(schema.get("maxItems", 1), 0 if depth > _DEEPEST else 1)
+        least = _size(schema.get("minItems", usual))
         return [_example(schema.get("items", {}), root, random, depth + 1) for _ in range(least)]
     if kind in ("integer", "number"):
         return _number(schema, kind, random)
@@ -77,8 +82,8 @@ def _of_type(schema: Mapping[str, Any], root: Any, random: Random, depth: int) -
 
 def _number(schema: Mapping[str, Any], kind: str, random: Random) -> int | float:
     step = schema.get("multipleOf", 1)
-    low = schema.get("minimum", schema.get("exclusiveMinimum"))
-    high = schema.get("maximum", schema.get("exclusiveMaximum"))
+    low = max((schema[key] for key in ("minimum", "exclusiveMinimum") if key in schema), default=None)
+    high = min((schema[key] for key in ("maximum", "exclusiveMaximum") if key in schema), default=None)
     if low is None:
         low = 0 if high is None or high >= 0 else high - 100
     if high is None:
@@ -90,23 +95,37 @@ def _number(schema: Mapping[str, Any], kind: str, random: Random) -> int | float
         last -= 1
     if last < first:  # no whole step fits between the limits
         return float(low + high) / 2
-    value = random.randint(first, last) * step
+    value = round(random.randint(first, last) * step, 12)
     return int(value) if kind == "integer" else float(value)
 
 
 def _string(schema: Mapping[str, Any]) -> str:
     text = _FORMATS.get(schema.get("format", ""), "text")
-    least, most = int(schema.get("minLength", 0)), schema.get("maxLength")
+    least, most = _size(schema.get("minLength", 0)), schema.get("maxLength")
     while len(text) < least:
         text += " text"
     return text[: max(least, int(most))] if most is not None else text
+
+
+def _is_simple(schema: Any) -> bool:
+    """Whether a value of this schema has no parts."""
+    return isinstance(schema, Mapping) and schema.get("type") in ("null", "string", "number", "integer", "boolean")
+
+
+def _size(least: Any) -> int:
+    if not 0 <= least <= _MOST:
+        raise ValueError(f"a size of {least} is not from 0 to {_MOST}")
+    return int(least)
 
 
 def _resolve(reference: str, root: Any) -> Any:
     found = root
     for step in reference.removeprefix("#").split("/")[1:]:
         step = step.replace("~1", "/").replace("~0", "~")
-        if not isinstance(found, Mapping) or step not in found:
+        if isinstance(found, list) and step.isdecimal() and int(step) < len(found):
+            found = found[int(step)]
+        elif isinstance(found, Mapping) and step in found:
+            found = found[step]
+        else:
             raise ValueError(f"the schema has no {reference}")
-        found = found[step]
     return found

@@ -48,6 +48,12 @@ class Span(NamedTuple):
     def line(self) -> int:
         return self.source.locate(self.start)[0]
 
+    @property
+    def brief(self) -> str:
+        """The text as a message quotes it: on one line, and not long."""
+        text = " ".join(self.text.split())
+        return text if len(text) <= 30 else f"{text[:29]}…"
+
     def __str__(self) -> str:
         """`FILE:LINE:COLUMN`, as editors and terminals link it."""
         line, column = self.source.locate(self.start)

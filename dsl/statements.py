@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dsl import timeline, tokens
+from dsl.conditions import is_number
 from dsl.performance import Jitter, Pace, Performance, Statement
 from dsl.templates import to_json
 from dsl.values import ListMaker, Maker, PerformError
+
+LONGEST_DELAY = 1e9  # seconds
 
 # -- times ------------------------------------------------------------------------------------
 
@@ -33,7 +36,7 @@ class GivenDelay:
 
     def seconds(self, on: Performance) -> float:
         value = self.maker.make(on.scope)
-        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        if not is_number(value) or not 0 <= value <= LONGEST_DELAY:
             raise PerformError(f"{value!r} is not a duration", self.maker.node.span)
         return float(value)
 
@@ -154,7 +157,7 @@ class Raw:
     text: Maker
 
     def perform(self, on: Performance) -> None:
-        on.add(timeline.Raw(on.now, self.text.text(on.scope).encode()))
+        on.add(timeline.Raw(on.now, self.text.text(on.scope).encode("utf-8", "replace")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +292,7 @@ class Repeat:
     def perform(self, on: Performance) -> None:
         outer = on.scope
         for index in range(self.count):
+            on.turn()
             loop = {"index": index + 1, "index0": index, "first": index == 0, "length": self.count}
             on.scope = outer.within({"loop": {**loop, "last": index + 1 == self.count}})
             self.body.perform(on)

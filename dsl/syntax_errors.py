@@ -11,22 +11,23 @@ import re
 
 from lark import Token
 
-from dsl.diagnostics import Diagnostics, Label, did_you_mean, one_of
+from dsl.diagnostics import Diagnostics, Label, one_of
+from dsl.hints import TEXTS, character_hint, shown, token_hint, word_hint
 from dsl.source import Source, Span
 
-_FOREIGN = re.compile(r"==|!=|=~|&&|\|\||[=~!]")
+_FOREIGN = re.compile(r"[=!]={1,2}|=~|=>|&&|\|\||[=~!&|]")
 _SPELLINGS = {
-    "==": "is", "=": "is", "!=": "is not", "=~": "matches", "~": "matches", "&&": "and", "||": "or", "!": "not",
+    "==": "is", "===": "is", "=": "is", "!=": "is not", "!==": "is not", "<>": "is not", "=~": "matches",
+    "~": "matches", "&&": "and", "&": "and", "||": "or", "|": "or", "!": "not",
 }  # fmt: skip
 
-_TEXTS = {"TEXT", "LONG_TEXT", "LITERAL", "LONG_LITERAL"}
 _STATEMENTS = {"REPLY", "CHUNK", "CALL"}
 _DECLARATIONS = {"WHEN", "RULE", "LET"}
 _PHRASES = {
     "NAME": "a name", "NUMBER": "a number", "DURATION": "a duration like `50ms`", "PERCENT": "a percentage",
     "REGEX": "a regular expression like `/colou?r/`", "RATE": "a rate like `40 tok/s`", "LBRACE": "`{`",
     "RBRACE": "`}`", "LSQB": "a list", "RPAR": "`)`", "RSQB": "`]`", "EQUAL": "`=`", "COMMA": "`,`",
-    "COLON": "`:`", "$END": "the end of the file",
+    "COLON": "`:`",
 }  # fmt: skip
 # Words that a value or a text must follow, and those that may stand between.
 _TESTS = {"is", "contains", "mentions", "in", "has", "matches", "with", "not", "any", "all"}
@@ -38,10 +39,14 @@ _BRACES = re.compile(
     r'"""[\s\S]*?"""|\'\'\'[\s\S]*?\'\'\'|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|#[^\n]*|\{\{[\s\S]*?\}\}'
     r"|(?<=matches )\s*/(?:\\.|[^/\\\n])+/|(?<== )/(?:\\.|[^/\\\n])+/|[{}]"
 )
+_TOP_LEVEL = {"INCLUDE", "LET", "DEFINE", "DEFAULTS", "RULE", "WHEN", "OTHERWISE", "GIVEN", "SCENARIO", "TEST"}
+_FLAGS = re.compile(r"(?:matches|=)\s*/(?:\\.|[^/\\\n])+/[imsx]*\Z")
 _BEFORE = re.compile(r"([A-Za-z_-]+)(?:\s+([A-Za-z_-]+))?\s*\Z")
 
 
-def describe_escape(span: Span, diagnostics: Diagnostics) -> None:
+def describe_bad_token(token: Token, span: Span, diagnostics: Diagnostics) -> None:
+    if token.type not in TEXTS:
+        return diagnostics.report("E109", f"`{_shortened(span.text)}` has too many digits", span)
     diagnostics.report(
         "E108",
         f"`{span.text}` is not an escape",
@@ -80,13 +85,11 @@ def describe_character(source: Source, at: int, diagnostics: Diagnostics) -> boo
             f"expected a closing {quotes[0]} on this line",
             help='for text of several lines use """ on lines of their own',
         )
-    elif quotes[:1] == "/":
+    elif quotes[:1] == "/" and rest[1:2] not in "/*" and not source.text[at - 1 : at].isalnum():
         diagnostics.report("E102", "this regular expression is never closed", source.span(at, at + len(rest)))
-    elif rest.startswith("{{"):
-        diagnostics.report("E102", "this `{{` is never closed", source.span(at, at + 2))
-        return False
     else:
-        diagnostics.report("E101", f"unexpected character `{rest[:1]}`", source.span(at, at + 1))
+        message = f"unexpected character {shown(rest[0])}"
+        diagnostics.report("E101", message, source.span(at, at + 1), help=character_hint(rest))
     return True
 
 
@@ -105,48 +108,100 @@ def describe_token(
     """
     ended = token.type == "$END"
     at = len(source.text) if ended else token.start_pos or 0
-    if not ended and (foreign := _FOREIGN.match(source.text, at)):
-        return _foreign(source, at, foreign[0], diagnostics)
-    if _missing_operand(source, start, at, token, accepts, set(words.values()), diagnostics):
-        return None
-    if ended or "RBRACE" in accepts or token.type == "RBRACE":
-        crooked = _crooked_braces(source, start)
-        if crooked:
-            opening, closing = crooked
-            return diagnostics.report(
-                "E104",
-                "this `{` is never closed",
-                source.span(opening, opening + 1),
-                "opened here",
-                secondary=Label(
-                    source.span(closing, closing + 1),
-                    "this `}` closes it, though it stands where an outer one should",
-                ),
-            )
+    keywords = set(words.values())
+    if (
+        _foreign_operator(source, at, diagnostics)
+        or _missing_operand(source, start, at, token, accepts, keywords, diagnostics)
+        or _braces(source, start, at, token, accepts, diagnostics)
+    ):
+        return
+    expected = _expectation(accepts, words)
+    found = _shortened(str(token))
+    # Where a keyword is not accepted it comes as a name.
+    kind = next((terminal for terminal, word in words.items() if word == token), token.type)
+    word = str(token).isalpha() and kind != "NAME"
+    help = token_hint(source.text[start:at], ".." if token == ".." else kind, accepts, word=word)
     if ended:
-        unclosed = _open_braces(source, start)
-        if unclosed:
-            brace = source.span(unclosed[-1], unclosed[-1] + 1)
-            return diagnostics.report("E104", "this `{` is never closed", brace, "opened here")
         last = max(len(source.text.rstrip()), 1)
         span = source.span(last - 1, last)
-        return diagnostics.report("E105", f"expected {_expectation(accepts, words)}", span, "after this")
+        return diagnostics.report("E105", f"expected {expected}", span, "after this", help=help)
     span = source.span(at, token.end_pos or at + 1)
-    expected = _expectation(accepts, words)
-    possible = {words[terminal] for terminal in accepts if words.get(terminal, "").isalpha()}
-    guess = did_you_mean(str(token), possible) if token.type == "NAME" else None
-    if guess:
-        return diagnostics.report("E105", f"unknown word `{token}`", span, f"expected {expected}", help=guess)
-    return diagnostics.report("E105", f"expected {expected}, found `{_shortened(token)}`", span)
+    if token.type == "NAME" and _FLAGS.search(source.text[:at].rsplit("\n", 1)[-1]):
+        help = "the flags are `i`, `m`, `s` and `x`"
+        return diagnostics.report("E105", f"a regular expression has no flag `{found}`", span, help=help)
+    if found.startswith(("//", "/*")):
+        help = character_hint(found)
+    elif kind == "NAME" and help is None:
+        possible = {words[terminal] for terminal in accepts if words.get(terminal, "").isalpha()}
+        help = word_hint(str(token), possible)
+        if help is not None and help.startswith("did you mean"):
+            return diagnostics.report("E105", f"unknown word `{found}`", span, f"expected {expected}", help=help)
+    return diagnostics.report("E105", f"expected {expected}, found `{found}`", span, help=help)
+
+
+def _foreign_operator(source: Source, at: int, diagnostics: Diagnostics) -> bool:
+    """Whether an operator of another language stands at `at`, or began right before it."""
+    text = source.text
+    if text[at - 1 : at + 1] in ("==", "<>"):
+        if text[at] == "=":  # `let x == …`
+            span = source.span(at - 1, at + 1)
+            diagnostics.report("E106", "`==` is not an operator here", span, help="write `=`")
+        else:
+            _foreign(source, at - 1, "<>", diagnostics)
+        return True
+    foreign = _FOREIGN.match(text, at)
+    if foreign:
+        _foreign(source, at, foreign[0], diagnostics)
+    return foreign is not None
 
 
 def _foreign(source: Source, at: int, operator: str, diagnostics: Diagnostics) -> None:
+    spelling = _SPELLINGS.get(operator)
     diagnostics.report(
         "E106",
         f"`{operator}` is not an operator here",
         source.span(at, at + len(operator)),
-        help=f"write `{_SPELLINGS[operator]}`",
+        help=f"write `{spelling}`" if spelling else "the action stands right behind the condition",
     )
+
+
+def _braces(
+    source: Source, start: int, at: int, token: Token, accepts: set[str], diagnostics: Diagnostics
+) -> bool:
+    """Whether the mistake is a brace that is never closed, or one that closes nothing."""
+    unclosed, stray = _unbalanced(source, start, len(source.text))
+    if token.type == "RBRACE" and at in stray:
+        diagnostics.report("E104", "this `}` closes nothing", source.span(at, at + 1))
+        return True
+    if token.type == "LBRACE" and source.text[at - 1 : at + 1] == "{{":
+        _misplaced_expression(source, at - 1, diagnostics)
+        return True
+    declares = token.type in _TOP_LEVEL and source.text[at - 1 : at] in ("", "\n")
+    if not unclosed or not (token.type == "$END" or "RBRACE" in accepts or declares):
+        return False
+    opening, secondary = unclosed[-1], None
+    if crooked := _crooked_braces(source, start):
+        opening, closing = crooked
+        text = "this `}` closes it, though it stands where an outer one should"
+        secondary = Label(source.span(closing, closing + 1), text)
+    elif declares:
+        open_here = _unbalanced(source, start, at)[0]
+        if not open_here:
+            return False
+        opening = open_here[-1]
+        secondary = Label(source.span(at, token.end_pos or at + 1), "a new declaration begins here")
+    brace = source.span(opening, opening + 1)
+    diagnostics.report("E104", "this `{` is never closed", brace, "opened here", secondary=secondary)
+    return True
+
+
+def _misplaced_expression(source: Source, at: int, diagnostics: Diagnostics) -> None:
+    """Report a `{{` where no expression can stand, or one that is never closed."""
+    end = source.text.find("}}", at)
+    if end < 0:
+        return diagnostics.report("E102", "this `{{` is never closed", source.span(at, at + 2))
+    help = 'put it in a text: `"{{ … }}"`'
+    return diagnostics.report("E105", "a `{{ … }}` cannot stand here", source.span(at, end + 2), help=help)
 
 
 def _missing_operand(
@@ -166,48 +221,60 @@ def _missing_operand(
     first, second = before[1], before[2]
     if first in _TESTS | _SAYINGS and second in keywords - _BETWEEN:
         word, end, found = first, before.end(1), f"found the word `{second}` instead"
-    elif (second or first) in _TESTS | _SAYINGS and accepts >= _TEXTS:
+    elif (second or first) in _TESTS | _SAYINGS and accepts >= TEXTS:
         word, end = second or first, before.end(2) if second else before.end(1)
-        found = (
-            "found the end of the file instead" if token.type == "$END" else f"found `{_shortened(token)}` instead"
-        )
+        there = "the end of the file" if token.type == "$END" else f"`{_shortened(str(token))}`"
+        found = f"found {there} instead"
     else:
         return False
-    needs = "a value" if word in _TESTS else "a text"
-    diagnostics.report("E107", f"`{word}` needs {needs}", source.span(end, end + 1), found)
+    needs = "a value" if word in _TESTS or word in ("reply", "push") else "a text"
+    help = None
+    if token.type in ("REGEX", "COLON", "EXPR"):
+        help = token_hint("", token.type, accepts)
+    span = source.span(end, min(end + 1, len(source.text)))
+    diagnostics.report("E107", f"`{word}` needs {needs}", span, found, help=help)
     return True
 
 
 def _expectation(accepts: set[str], words: dict[str, str]) -> str:
     """What could have stood there, as a phrase."""
-    phrases: list[str] = []
-    rest = set(accepts)
-    for group, phrase in (
+    if "IS" in accepts:
+        return "an operator such as `is`, `contains` or `mentions`"
+    rest = accepts - {"SEMICOLON", "$END"}
+    group: list[str] = []
+    for terminals, *called in (
         (_STATEMENTS, "a statement such as `reply`, `chunk` or `call`"),
-        (_DECLARATIONS, "a rule or a declaration"),
+        (_DECLARATIONS, "a rule", "a declaration"),
     ):
-        if group <= accepts:
-            phrases.append(phrase)
-            rest = {terminal for terminal in rest if not words.get(terminal, "").isalpha()}
+        if terminals <= accepts:
+            group = called
+            rest = {terminal for terminal in rest if not words.get(terminal, "").isalpha() and terminal != "DOT"}
             break
-    if accepts >= _TEXTS:
-        phrases.append("a text")
-        rest -= _TEXTS | {"NAME"}
-    rest.discard("SEMICOLON")
-    named = (_PHRASES.get(t) or (f"`{words[t]}`" if t in words else "") for t in rest)
+    phrases: list[str] = []
+    if accepts >= TEXTS:
+        value = "TRUE" in accepts
+        phrases.append("a value" if value else "a text")
+        rest -= {*_PHRASES, "TRUE", "FALSE", "NULL", "EXPR"} if value else TEXTS | {"NAME"}
+    named = (_PHRASES.get(terminal) or (f"`{words[terminal]}`" if terminal in words else "") for terminal in rest)
     phrases += sorted(phrase for phrase in named if phrase)
-    return one_of(list(dict.fromkeys(phrases))[:6]) if phrases else "something else"
+    phrases = list(dict.fromkeys(phrases))[:6] + group
+    return one_of(phrases) if phrases else "something else"
 
 
-def _open_braces(source: Source, start: int) -> list[int]:
-    """The offsets of the braces that are never closed, outermost first."""
+def _unbalanced(source: Source, start: int, end: int) -> tuple[list[int], list[int]]:
+    """The offsets of the braces up to `end` that are never closed, outermost first, and of those that close
+    nothing."""
     stack: list[int] = []
-    for brace in _BRACES.finditer(source.text, start):
+    stray: list[int] = []
+    for brace in _BRACES.finditer(source.text, start, end):
         if brace[0] == "{":
             stack.append(brace.start())
-        elif brace[0] == "}" and stack:
-            stack.pop()
-    return stack
+        elif brace[0] == "}":
+            if stack:
+                stack.pop()
+            else:
+                stray.append(brace.start())
+    return stack, stray
 
 
 def _crooked_braces(source: Source, start: int) -> tuple[int, int] | None:
@@ -230,6 +297,6 @@ def _indentation(source: Source, offset: int) -> str:
     return row[: len(row) - len(row.lstrip(" \t"))]
 
 
-def _shortened(token: Token) -> str:
-    text = str(token).split("\n", 1)[0]
+def _shortened(text: str) -> str:
+    text = text.split("\n", 1)[0]
     return text if len(text) <= 30 else text[:29] + "…"

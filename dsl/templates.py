@@ -9,21 +9,25 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NoReturn
 
 import jinja2
 from jinja2 import meta, nodes
+from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
 
+from dsl.diagnostics import did_you_mean
 from dsl.request import Headers, Message, Result, Results
 
 LONGEST = 10_000_000  # characters; a template that multiplies texts is stopped there
 _BUILTINS = frozenset({"range", "dict", "lipsum", "cycler", "joiner", "namespace"})
 _MARKUP = re.compile(r"\{\{|\{%|\{#")
 _TAGS = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+_GUARDS = (nodes.Filter, nodes.Test, nodes.Or, nodes.And, nodes.Not, nodes.CondExpr, nodes.If)
+_NO_SUCH = re.compile(r"No (filter|test) named '(\w+)'")
 _LOADERS = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
 
 Lookup = Callable[[str], Any]
@@ -32,10 +36,11 @@ Lookup = Callable[[str], Any]
 class BadTemplate(ValueError):
     """A template that is not one. `line` counts from 1 within it."""
 
-    def __init__(self, message: str, line: int) -> None:
+    def __init__(self, message: str, line: int, help: str | None = None) -> None:
         super().__init__(message)
         self.message = message.rstrip(".")
         self.line = line
+        self.help = help
 
 
 class Absent(jinja2.Undefined):
@@ -61,8 +66,8 @@ class Environment(ImmutableSandboxedEnvironment):
         return super().getattr(obj, attribute)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        if operator == "**" and abs(right) > 1000:
-            raise OverflowError("an exponent may not be larger than 1000")
+        if operator == "**" and isinstance(left, int) and left.bit_length() * abs(right) > LONGEST:
+            raise OverflowError("this power has too many digits")
         if operator == "*":
             for value, times in ((left, right), (right, left)):
                 if hasattr(value, "__len__") and isinstance(times, int) and len(value) * times > LONGEST:
@@ -118,33 +123,30 @@ class Template:
     @cached_property
     def names(self) -> frozenset[str]:
         """The names that it needs."""
+        return self._read[0]
+
+    @cached_property
+    def handled(self) -> frozenset[str]:
+        """Those of its names that it knows may be absent: it tests them or gives them a default."""
+        return self._read[1]
+
+    @cached_property
+    def _read(self) -> tuple[frozenset[str], frozenset[str]]:
         try:
             tree = self._parse()
             loader = next(tree.find_all(_LOADERS), None)
             if loader is not None:
                 raise BadTemplate("a template cannot load another", loader.lineno)
-            return frozenset(meta.find_undeclared_variables(tree)) - _BUILTINS
+            tested = {name for guard in tree.find_all(_GUARDS) for name in _tested(guard)}
+            return frozenset(meta.find_undeclared_variables(tree)) - _BUILTINS, frozenset(tested)
         except jinja2.TemplateSyntaxError as error:
-            raise BadTemplate(error.message or "it cannot be parsed", error.lineno) from None
-
-    @cached_property
-    def handled(self) -> frozenset[str]:
-        """Those of its names that it knows may be absent: it tests them or gives them a default."""
-        found: set[str] = set()
-        for guard in self._parse().find_all(
-            (nodes.Filter, nodes.Test, nodes.Or, nodes.And, nodes.Not, nodes.CondExpr, nodes.If)
-        ):
-            if isinstance(guard, nodes.Filter | nodes.Test) and guard.name not in (
-                "default",
-                "d",
-                "defined",
-                "undefined",
-            ):
-                continue
-            tested = next(guard.iter_child_nodes(only=("node", "left", "test")), None)
-            if isinstance(tested, nodes.Name):
-                found.add(tested.name)
-        return frozenset(found)
+            raise _in_our_words(error.message or "it cannot be parsed", error.lineno) from None
+        except RecursionError:
+            raise BadTemplate("it is nested too deeply", 1) from None
+        except BadTemplate:
+            raise
+        except ValueError as error:  # a number with too many digits
+            raise BadTemplate(str(error).split(";")[0], 1) from None
 
     def render(self, lookup: Lookup) -> Any:
         """The text that it gives, or, if typed, the value. `lookup` gives a name's value, None if absent.
@@ -167,7 +169,16 @@ class Template:
         return 0, len(self.source)
 
     def _parse(self) -> nodes.Template:
-        return _environment.parse(f"{{{{{self.source}}}}}" if self.typed else self.source)
+        if not self.typed:
+            return _environment.parse(self.source)
+        # As `compile_expression` does: the inside of a tag accepts more (`-`, a bare tuple).
+        parser = Parser(_environment, self.source, state="variable")
+        expression = parser.parse_expression()
+        if not parser.stream.eos:
+            parser.fail(f"expected the end of the expression, got {parser.stream.current.value!r}")
+        tree = nodes.Template([nodes.Output([expression], lineno=1)], lineno=1)
+        tree.set_environment(_environment)
+        return tree
 
     @cached_property
     def _template(self) -> jinja2.Template:
@@ -176,6 +187,39 @@ class Template:
     @cached_property
     def _expression(self) -> Callable[..., Any]:
         return _environment.compile_expression(self.source, undefined_to_none=False)
+
+
+def _tested(guard: nodes.Node) -> Iterator[str]:
+    """The names that a test, a default or a condition of a template asks for."""
+    match guard:
+        case nodes.Filter(name="default" | "d") | nodes.Test(name="defined" | "undefined"):
+            if isinstance(guard.node, nodes.Name):
+                yield guard.node.name
+        case nodes.If() | nodes.CondExpr():
+            yield from _truth(guard.test)
+        case nodes.Or() | nodes.And():
+            yield from _truth(guard.left)
+        case nodes.Not():
+            yield from _truth(guard.node)
+
+
+def _truth(expression: nodes.Node) -> Iterator[str]:
+    """The names of which an expression only asks whether they are true."""
+    if isinstance(expression, nodes.Name):
+        yield expression.name
+    elif isinstance(expression, nodes.Or | nodes.And):
+        yield from _truth(expression.left)
+        yield from _truth(expression.right)
+
+
+def _in_our_words(message: str, line: int) -> BadTemplate:
+    """A message of Jinja's, in the style of our own."""
+    found = _NO_SUCH.match(message)
+    if found:
+        known = _environment.filters if found[1] == "filter" else _environment.tests
+        return BadTemplate(f"no {found[1]} is called `{found[2]}`", line, did_you_mean(found[2], known))
+    sentence = " ".join(message.split())
+    return BadTemplate(sentence[:1].lower() + sentence[1:], line)
 
 
 def has_markup(text: str) -> bool:

@@ -11,6 +11,7 @@ import re
 from itertools import pairwise
 
 _NO_SPACES = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff"
+UNSPACED = re.compile(f"[{_NO_SPACES}]")
 _PIECE = re.compile(
     rf"[{_NO_SPACES}]"
     rf"|\ ?(?:(?![{_NO_SPACES}])[^\W\d_]){{1,12}}(?:'(?:s|t|re|ve|m|ll|d)\b)?"

@@ -6,6 +6,7 @@ What needs no scope is folded to a `Literal` when the script is compiled.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -69,13 +70,14 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class Maker:
+class Maker(ABC):
     """Makes a value. `node` is where it is written."""
 
     node: nodes.Node
 
+    @abstractmethod
     def make(self, scope: Scope) -> Any:
-        raise NotImplementedError
+        """The value."""
 
     def text(self, scope: Scope) -> str:
         """The value as text: a text as it is, anything else as JSON."""
@@ -102,7 +104,7 @@ class Rendered(Maker):
         except PerformError:
             raise
         except RecursionError:
-            raise PerformError("a constant refers to itself", self.node.span) from None
+            raise PerformError("it is nested too deeply", self.node.span) from None
         except Exception as error:  # whatever the author's template raises is the author's mistake
             raise PerformError(str(error) or type(error).__name__, self.node.span) from error
 

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from dsl.request import Headers
-from mockllm import __version__
-from mockllm.apis import chat, chat_request, errors, models
+from mockllm import __version__, chat_socket, conversations_views, responses_socket, responses_views
+from mockllm.apis import chat, chat_request, errors, models, replies
 from mockllm.apis.errors import ApiError
 from mockllm.journal import Recorder
-from mockllm.mock import Mock
-from mockllm.serving import MOCK, Mocks, Mounted
+from mockllm.mock import Api, Mock
+from mockllm.responses_api import Responses
+from mockllm.serving import Mocks, Mounted
+from mockllm.sessions import session_name
 from mockllm.transports.clock import request_began
-from mockllm.transports.frames import Body, Reply
-from mockllm.transports.json import JsonPlayer
-from mockllm.transports.sse import SsePlayer
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+from mockllm.views import current_mock, played, request_headers
 
 # The largest request body, in bytes; a conversation with images has tens of millions.
 LARGEST_BODY = 64 * 1024 * 1024
@@ -35,18 +30,8 @@ class Chat:
 
     decode = staticmethod(chat_request.decode)
     reply = staticmethod(chat.reply)
-    error_reply = staticmethod(chat.error_reply)
-
-
-class Played(Response):
-    """A response that a player gives. Flask passes it on, and the player runs when the server calls it."""
-
-    def __init__(self, player: WSGIApplication) -> None:
-        super().__init__()
-        self._player = player
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        return self._player(environ, start_response)
+    error_reply = staticmethod(replies.error_reply)
+    model_not_found = staticmethod(errors.model_not_found)
 
 
 def create_app(mocks: Mocks) -> Flask:
@@ -56,6 +41,11 @@ def create_app(mocks: Mocks) -> Flask:
     app.url_map.strict_slashes = False
     for prefix in ("", "/v1"):
         app.add_url_rule(f"{prefix}/chat/completions", f"chat{prefix}", _chat, methods=["POST"])
+        chat_socket.add_routes(app, prefix)
+        app.add_url_rule(f"{prefix}/responses", f"responses{prefix}", _responses, methods=["POST"])
+        responses_socket.add_routes(app, prefix)
+        responses_views.add_routes(app, prefix)
+        conversations_views.add_routes(app, prefix)
         app.add_url_rule(f"{prefix}/models", f"models{prefix}", _models, methods=["GET"])
         app.add_url_rule(f"{prefix}/models/<path:model>", f"model{prefix}", _model, methods=["GET"])
     app.add_url_rule("/", "index", lambda: _index(mocks))
@@ -77,27 +67,27 @@ def _chat() -> Response:
     return _answer(Chat())
 
 
-def _answer(api: Chat) -> Response:
+def _responses() -> Response:
+    shelf = current_mock().archive.shelf(session_name(request_headers()))
+    return _answer(Responses(shelf, request_began(request.environ)))
+
+
+def _answer(api: Api) -> Response:
     began = request_began(request.environ)
     path = request.path if request.path.startswith("/v1/") else f"/v1{request.path}"
     query = request.args.to_dict()
-    headers = Headers(request.headers.items())
-    reply, entry = _mock().answer(api, request.method, path, query, headers, request.get_data(cache=False))
-    return _played(reply, began, Recorder(entry))
-
-
-def _played(reply: Reply, began: float, recorder: Recorder | None = None) -> Played:
-    player = JsonPlayer if isinstance(reply, Body) else SsePlayer
-    return Played(player(reply, began, recorder))  # type: ignore[arg-type]
+    body = request.get_data(cache=False)
+    reply, entry = current_mock().answer(api, request.method, path, query, request_headers(), body)
+    return played(reply, began, Recorder(entry))
 
 
 def _models() -> dict[str, Any]:
-    mock = _mock()
+    mock = current_mock()
     return models.model_list(mock.models(), _created(mock))
 
 
 def _model(model: str) -> dict[str, Any]:
-    mock = _mock()
+    mock = current_mock()
     if not mock.has_model(model):
         raise models.model_not_found(model)
     return models.model_object(model, _created(mock))
@@ -105,13 +95,6 @@ def _model(model: str) -> dict[str, Any]:
 
 def _created(mock: Mock) -> int:
     return int(mock.now().timestamp())
-
-
-def _mock() -> Mock:
-    mock: Mock | None = request.environ[MOCK]
-    if mock is None:
-        raise errors.unknown_url(request.method, request.path)
-    return mock
 
 
 # -- about the server -------------------------------------------------------------------------------------------

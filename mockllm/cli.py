@@ -31,8 +31,26 @@ def main() -> None:
 @click.option("--seed", type=int, help="Decides all that scripts leave to chance. Stops the wall clock, too.")
 @click.option("--now", help="The time that answers tell: an instant in ISO 8601, or `live`.")
 @click.option("--lenient", is_flag=True, help="Let request parameters pass that the real API does not know.")
+@click.option("--lenient-ids", is_flag=True, help="Answer for any id of a response, conversation or item.")
+@click.option(
+    "--socket-lifetime",
+    type=click.FloatRange(0, min_open=True),
+    default=3600.0,
+    show_default=True,
+    help="For how many seconds a WebSocket of Responses may live.",
+)
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
-def serve(path: Path, host: str, port: int, seed: int | None, now: str | None, lenient: bool, quiet: bool) -> None:
+def serve(
+    path: Path,
+    host: str,
+    port: int,
+    seed: int | None,
+    now: str | None,
+    lenient: bool,
+    lenient_ids: bool,
+    socket_lifetime: float,
+    quiet: bool,
+) -> None:
     """Serve the script at PATH, or each script of the folder at PATH as a mock of its own."""
     # Here and not above: `check` needs none of them, and they take most of the time to start.
     from mockllm.app import create_app
@@ -41,7 +59,10 @@ def serve(path: Path, host: str, port: int, seed: int | None, now: str | None, l
     from mockllm.settings import SettingError, Settings, parse_now
 
     try:
-        settings = Settings(seed=seed, now=None if now is None else parse_now(now), lenient=lenient)
+        instant = None if now is None else parse_now(now)
+        settings = Settings(
+            seed=seed, now=instant, lenient=lenient, lenient_ids=lenient_ids, socket_lifetime=socket_lifetime
+        )
         mocks = load(path, settings)
         server = Server(create_app(mocks), host, port)
     except ScriptError as error:

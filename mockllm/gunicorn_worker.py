@@ -7,6 +7,9 @@ name, `-k mockllm.gunicorn_worker.Worker`.
 
 from __future__ import annotations
 
+import sys
+
+from gunicorn.arbiter import Arbiter
 from gunicorn.workers.ggevent import GeventPyWSGIWorker, PyWSGIHandler
 
 from mockllm.handler import Handler
@@ -25,3 +28,10 @@ class GunicornHandler(Handler, PyWSGIHandler):  # type: ignore[misc]  # gunicorn
 class Worker(GeventPyWSGIWorker):  # type: ignore[misc]  # gunicorn has no types
     server_class = GracefulServer
     wsgi_handler = GunicornHandler
+
+    def load_wsgi(self) -> None:
+        try:
+            super().load_wsgi()
+        except SystemExit:
+            # The script has errors, and has told them. After any other status gunicorn would try for ever.
+            sys.exit(Arbiter.APP_LOAD_ERROR)

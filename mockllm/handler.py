@@ -11,8 +11,9 @@ pywsgi parses requests and frames responses. What is changed here, and why:
 * A server that stops must not wait for clients to which it owes nothing. So the greenlet of a connection is
   among the server's resting ones while it waits for a request, and may be killed then.
 * A client that has gone is no error, and requests are not logged: the journal has them.
-
-A request to upgrade to a WebSocket is answered by the application, as any other request.
+* A request for a WebSocket is the application's to accept: it finds a `Socket` in the environ. Until it accepts
+  that, its response is one as to any other request; afterwards the response is dropped, and the connection ends
+  with it: the socket is closed, if the application has not done so.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ from geventwebsocket.handler import WebSocketHandler
 
 from mockllm.transports.clock import BEGAN, monotonic
 from mockllm.transports.connection import CONNECTION, ClientConnection
+from mockllm.transports.websocket import SOCKET, Socket, is_handshake
+from mockllm.transports.websocket_frames import GOING_AWAY, INTERNAL_ERROR, NORMAL
 
 # A body's first piece up to this many bytes leaves with the head; copying a longer one costs more than a write.
 _ONE_WRITE = 65536
@@ -57,6 +60,8 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # it has no types
     """Serves one connection of a `GracefulServer`."""
 
     connection: ClientConnection
+    environ: Any
+    websocket: Socket | None = None
     provided_date: Any
     response_headers: Any
     wsgi_input: Any
@@ -127,12 +132,18 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # it has no types
             self.close_connection = True
 
     def run_application(self) -> None:
+        if is_handshake(self.environ):
+            self.websocket = self.environ[SOCKET] = Socket(self.environ, self)
         try:
             pywsgi.WSGIHandler.run_application(self)
-        except BaseException:
+        except BaseException as error:
             # The connection ends here, and the rest of the request is not waited for.
             self.wsgi_input.lost = True
+            stopped = isinstance(error, gevent.GreenletExit)
+            self._end_websocket(GOING_AWAY if stopped else INTERNAL_ERROR, wait=not stopped)
             raise
+        else:
+            self._end_websocket(NORMAL if self.code < 400 else INTERNAL_ERROR)
         finally:
             self.connection.release()
 
@@ -143,6 +154,40 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # it has no types
             self.close_connection = True  # the server was stopped: not an error, and no answer either
         else:
             super().handle_error(kind, error, traceback)
+
+    # -- a WebSocket ----------------------------------------------------------------------------------------
+
+    def switch_protocols(self, fields: list[tuple[str, str]]) -> None:
+        """Answers 101. What follows is not HTTP any more, and is left to the `Socket`.
+
+        Raises:
+            ValueError: HTTP cannot carry a header field.
+            OSError: the client has gone.
+        """
+        pywsgi.WSGIHandler.start_response(self, "101 Switching Protocols", fields)
+        self.headers_sent = self.close_connection = self.wsgi_input.lost = True
+        self._sendall(b"".join(self._head()))
+
+    def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        if self.websocket is None or not self.websocket.accepted:
+            return pywsgi.WSGIHandler.start_response(self, status, headers, exc_info)
+        self.code = int(status[:3])
+        return lambda data: None
+
+    def process_result(self) -> None:
+        if self.websocket is None or not self.websocket.accepted:
+            super().process_result()
+
+    def _end_websocket(self, code: int, wait: bool = True) -> None:
+        socket, self.websocket = self.websocket, None
+        if socket is not None:
+            self.environ[SOCKET] = None  # they would keep each other alive
+            try:
+                socket.close(code, wait=wait)
+            finally:
+                socket.abort()
+
+    # -- heads ----------------------------------------------------------------------------------------------
 
     def finalize_headers(self) -> None:
         if self.provided_date is None:
@@ -168,15 +213,19 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # it has no types
     def _write_with_headers(self, data: bytes) -> None:
         self.headers_sent = True
         self.finalize_headers()
-        head = [b"HTTP/1.1 ", self.status, b"\r\n"]
-        for name, value in self.response_headers:
-            head += (name, b": ", value, b"\r\n")
-        head.append(b"\r\n")
+        head = self._head()
         if 0 < len(data) <= _ONE_WRITE:
             head += (b"%x\r\n" % len(data), data, b"\r\n") if self.response_use_chunked else (data,)
             data = b""
         self._sendall(b"".join(head))
         self._write(data)
+
+    def _head(self) -> list[bytes]:
+        head = [b"HTTP/1.1 ", self.status, b"\r\n"]
+        for name, value in self.response_headers:
+            head += (name, b": ", value, b"\r\n")
+        head.append(b"\r\n")
+        return head
 
     def _sendall(self, data: bytes) -> None:
         # gevent's sendall() asks for the size of the send buffer each time; mostly one send() is enough.

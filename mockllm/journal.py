@@ -99,13 +99,12 @@ class Journal:
 
 def access_line(entry: Entry) -> str:
     """One line for a person who watches the server: when, what was asked, which rule answered, how it went."""
-    if entry.place is None:
-        answered = entry.error or "-"
-    else:
-        answered = f"{entry.rule} ({entry.place})" if entry.rule else entry.place
+    called = f"{entry.rule} ({entry.place})" if entry.rule else entry.place
     status = entry.status if entry.status is not None else "-"
     ended = "" if entry.outcome == "complete" else f"  {entry.outcome}"
-    return (
+    line = (
         f"{entry.time[11:19]}  {entry.method} {entry.path}  {status}  {entry.transport or '-'}"
-        f"  {answered}  {(entry.took or 0) * 1000:.0f} ms{ended}"
+        f"  {entry.error or called or '-'}  {(entry.took or 0) * 1000:.0f} ms{ended}"
     )
+    # An error may quote what the client sent: line feeds, and codes that a terminal obeys.
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in line)

@@ -20,10 +20,12 @@ from typing import Protocol
 from dsl import Script
 from dsl.explain import explain_miss
 from dsl.request import Headers, Request
+from dsl.timeline import End, Timeline
 from dsl.values import PerformError
 from mockllm.apis import errors
 from mockllm.apis.answer import Answer
 from mockllm.apis.errors import ApiError
+from mockllm.archive import Archive
 from mockllm.journal import LARGEST_BODY, Entry, Journal
 from mockllm.sessions import Sessions, session_name
 from mockllm.settings import Settings
@@ -33,6 +35,8 @@ from mockllm.transports.frames import Body, Reply
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 _ANSWERS = "answers"  # the counter of a session's answers; rules' own counters are named after places and names
+
+_THINGS = "things"
 
 
 class Api(Protocol):
@@ -46,6 +50,8 @@ class Api(Protocol):
 
     def error_reply(self, error: ApiError, random: Random) -> Body: ...
 
+    def model_not_found(self, model: str) -> ApiError: ...
+
 
 class Mock:
     """One script that is served.
@@ -53,16 +59,21 @@ class Mock:
     Attributes:
         name: how it is called in a folder of mocks; empty for the one at the root.
         seed: what decides chance here.
+        now: tells the wall clock's time.
+        lenient: whether parameters that the real API does not know are let pass.
+        socket_lifetime: how long a socket of Responses may live, in seconds.
     """
 
     def __init__(self, name: str, script: Script, settings: Settings, journal: Journal) -> None:
         self.name = name
         self.script = script
         self.sessions = Sessions(settings.sessions)
+        self.archive = Archive(settings.responses, settings.lenient_ids)
         chosen = settings.seed if settings.seed is not None else script.seed
         self.seed = secrets.randbelow(2**32) if chosen is None else chosen
         self.now = _wall_clock(settings, chosen is not None)
-        self._lenient = settings.lenient
+        self.lenient = settings.lenient
+        self.socket_lifetime = settings.socket_lifetime
         self._journal = journal
 
     def models(self) -> tuple[str, ...]:
@@ -76,27 +87,49 @@ class Mock:
         return self.script.models is None or model in self.script.models
 
     def answer(
-        self, api: Api, method: str, path: str, query: Mapping[str, str], headers: Headers, body: bytes
+        self,
+        api: Api,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        headers: Headers,
+        body: bytes,
+        *,
+        generate: bool = True,
     ) -> tuple[Reply, Entry]:
-        """The reply to a request, and its entry in the journal. A bad request gets a reply that says so."""
+        """The reply to a request, and its entry in the journal. A bad request gets a reply that says so.
+
+        A request that is not to `generate` is answered with nothing, and no rule is asked.
+        """
         entry = self._journal.begin(self.name, method, path)
         entry.seed = self.seed
         entry.session = session_name(headers)
         try:
-            request = api.decode(body, path=path, query=query, headers=headers, lenient=self._lenient)
+            request = api.decode(body, path=path, query=query, headers=headers, lenient=self.lenient)
             request.session = entry.session = self.script.conversation(request) or entry.session
             entry.endpoint, entry.transport, entry.model = request.endpoint, request.transport, request.model
             entry.body = request.body if len(body) <= LARGEST_BODY else f"{len(body)} bytes"
-            reply = self._perform(api, request, entry)
+            timeline = self._perform(api, request, entry) if generate else Timeline((), End(0.0))
+            entry.planned = round(timeline.duration, 6)
+            reply = api.reply(Answer(request, timeline, self._random(entry, "wire"), int(self.now().timestamp())))
         except ApiError as error:
             entry.error = error.message
             reply = api.error_reply(error, self._random(entry, "wire"))
         entry.status = reply.status
         return reply, entry
 
-    def _perform(self, api: Api, request: Request, entry: Entry) -> Reply:
+    def reset(self, session: str | None = None) -> None:
+        """Forget one session and what is stored for it, or all."""
+        self.sessions.clear(session)
+        self.archive.clear(session)
+
+    def random(self, session: str) -> Random:
+        """What decides the identifiers of a thing that is made for a session without asking the script."""
+        return Random(f"{self.seed}/{session}/{self.sessions.get(session).advance(_THINGS)}/thing")
+
+    def _perform(self, api: Api, request: Request, entry: Entry) -> Timeline:
         if request.model is not None and not self.has_model(request.model):
-            raise errors.model_not_found(request.model)
+            raise api.model_not_found(request.model)
         session = self.sessions.get(request.session)
         entry.ordinal = session.advance(_ANSWERS)
         match = self.script.table.first(request, session)
@@ -105,13 +138,10 @@ class Mock:
         rule = match.rule
         entry.rule, entry.place = rule.name, rule.place
         try:
-            timeline = self.script.perform(match, request, session, self._random(entry, "script"), self.now)
+            return self.script.perform(match, request, session, self._random(entry, "script"), self.now)
         except PerformError as error:
             called = f"`{rule.name}` ({error.span})" if rule.name else f"the one at {error.span}"
             raise errors.script_error(f"A rule failed, {called}: {error.message}.") from None
-        entry.planned = round(timeline.duration, 6)
-        answer = Answer(request, timeline, self._random(entry, "wire"), int(self.now().timestamp()))
-        return api.reply(answer)
 
     def _random(self, entry: Entry, purpose: str) -> Random:
         if entry.ordinal is None and entry.session is not None:

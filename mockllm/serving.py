@@ -35,7 +35,7 @@ class Mocks:
     def reset(self, session: str | None = None) -> None:
         """Forget one session of every mock, or all sessions and the journal."""
         for mock in self.by_name.values():
-            mock.sessions.clear(session)
+            mock.reset(session)
         if session is None:
             self.journal.clear()
 

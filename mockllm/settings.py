@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+LONGEST_SOCKET = 3600.0  # seconds: OpenAI's own limit
+
 QUICKSTART = Path(__file__).parent.parent / "examples" / "quickstart.llmock"
 
 
@@ -23,19 +25,25 @@ class Settings:
         seed: decides all that scripts leave to chance, over their own `seed`; None leaves it to them.
         now: an instant at which the wall clock stands, "live", or None: live unless there is a seed.
         lenient: whether top-level arguments that the real API does not know are let pass.
+        lenient_ids: whether any id of a response, conversation or item is answered, with a placeholder if need be.
         journal: how many requests the journal remembers.
         sessions: how many sessions each mock remembers.
+        responses: how many stored responses each mock keeps.
+        socket_lifetime: how long a WebSocket of Responses may live, in seconds.
     """
 
     seed: int | None = None
     now: datetime | str | None = None
     lenient: bool = False
+    lenient_ids: bool = False
     journal: int = 1_000
     sessions: int = 10_000
+    responses: int = 10_000
+    socket_lifetime: float = LONGEST_SOCKET
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
-        """The settings that `MOCKLLM_SEED`, `MOCKLLM_NOW` and `MOCKLLM_LENIENT` make.
+        """The settings that `MOCKLLM_SEED`, `_NOW`, `_LENIENT`, `_LENIENT_IDS` and `_SOCKET_LIFETIME` make.
 
         Raises:
             SettingError: a value makes no sense.
@@ -47,8 +55,26 @@ class Settings:
         return cls(
             seed=int(seed) if seed is not None else None,
             now=parse_now(now) if now is not None else None,
-            lenient=environ.get("MOCKLLM_LENIENT", "") not in ("", "0"),
+            lenient=_is_on(environ, "MOCKLLM_LENIENT"),
+            lenient_ids=_is_on(environ, "MOCKLLM_LENIENT_IDS"),
+            socket_lifetime=_lifetime(environ.get("MOCKLLM_SOCKET_LIFETIME")),
         )
+
+
+def _is_on(environ: Mapping[str, str], name: str) -> bool:
+    return environ.get(name, "") not in ("", "0")
+
+
+def _lifetime(text: str | None) -> float:
+    if text is None:
+        return LONGEST_SOCKET
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise SettingError(f"MOCKLLM_SOCKET_LIFETIME is a number of seconds, not {text!r}")
+    return seconds
 
 
 def parse_now(text: str) -> datetime | str:

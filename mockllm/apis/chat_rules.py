@@ -119,7 +119,7 @@ def _check_tools(body: Json) -> None:
     functions = [(f"{path}.function", tool["function"]) for path, tool in offered if tool["type"] == "function"]
     functions += [(f"functions[{index}]", each) for index, each in enumerate(body.get("functions") or ())]
     for path, function in functions:
-        _check_schema(
+        check_schema(
             function.get("parameters") or {},
             bool(function.get("strict")),
             f"Invalid schema for function '{function['name']}'",
@@ -151,7 +151,7 @@ def _check_choice(body: Json, tools: set[str]) -> None:
 def _check_response_format(response_format: Json) -> None:
     json_schema = response_format.get("json_schema")
     if response_format.get("type") == "json_schema" and json_schema:
-        _check_schema(
+        check_schema(
             json_schema.get("schema") or {},
             bool(json_schema.get("strict")),
             f"Invalid schema for response_format '{json_schema['name']}'",
@@ -160,7 +160,7 @@ def _check_response_format(response_format: Json) -> None:
         )
 
 
-def _check_schema(schema: Json, strict: bool, what: str, path: str, code: str) -> None:
+def check_schema(schema: Json, strict: bool, what: str, path: str, code: str) -> None:
     """Refuse a schema that is not an object's, or that is strict and leaves something open."""
     if not schema:
         return

@@ -42,6 +42,7 @@ from mockllm.apis.chat_object import (
     uses_functions,
 )
 from mockllm.apis.identifiers import alphanumerics
+from mockllm.apis.replies import comment
 from mockllm.apis.serialise import compact, utf8
 from mockllm.apis.speech import Speech
 from mockllm.apis.usage import usage
@@ -64,11 +65,6 @@ SSE = Framing("data: ", "\n\n")
 def parts(answer: Answer, framing: Framing = SSE) -> Iterator[Part]:
     """The parts of a streamed answer, the last one its ending."""
     yield from _Stream(answer, framing).parts()
-
-
-def _comment(event: Comment) -> Frame:
-    lines = "".join(f": {line}\n" for line in event.text.splitlines() or [""])
-    return Frame(event.at, utf8(lines + "\n"))
 
 
 def _error(fail: Fail, framing: Framing) -> Frame:
@@ -128,7 +124,7 @@ class _Stream:
             elif isinstance(event, Raw):
                 yield Frame(event.at, event.data)
             elif isinstance(event, Comment):
-                yield _comment(event)
+                yield comment(event)
             elif isinstance(event, ByteRate | ByteLimit):
                 yield event
         ending = self.answer.timeline.ending

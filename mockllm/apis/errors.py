@@ -192,12 +192,31 @@ def method_not_allowed(method: str, path: str, allowed: str = "") -> ApiError:
 
 
 def model_not_found(model: str) -> ApiError:
-    """An unknown model on Chat Completions; Responses reports it as a 400 with other words."""
+    """An unknown model on Chat Completions."""
     return ApiError(
         404,
         f"The model `{model}` does not exist or you do not have access to it.",
         code="model_not_found",
     )
+
+
+def response_model_not_found(model: str) -> ApiError:
+    """An unknown model on Responses."""
+    return ApiError(400, f"The requested model '{model}' does not exist.", param="model", code="model_not_found")
+
+
+def previous_response_not_found(name: str) -> ApiError:
+    return ApiError(
+        400,
+        f"Previous response with id '{name}' not found.",
+        param="previous_response_id",
+        code="previous_response_not_found",
+    )
+
+
+def not_found(kind: str, name: str, param: str | None = None) -> ApiError:
+    """There is no such thing; `kind` is what it would be: `Response`, `Conversation`, `Item`."""
+    return ApiError(404, f"{kind} with id '{name}' not found.", param=param)
 
 
 def request_too_large() -> ApiError:

@@ -29,6 +29,16 @@ def tool_call(random: Random) -> str:
     return "call_" + alphanumerics(random, 24)
 
 
+def stem(random: Random) -> str:
+    """What the identifiers of one response and of its items have in common: 18 hexadecimal digits."""
+    return random.randbytes(8).hex() + "00"
+
+
+def stored(prefix: str, stem: str, created: int, random: Random) -> str:
+    """`resp_`, `msg_`, `conv_`, ...: 50 hexadecimal digits that hold the time `created`, in Unix seconds."""
+    return f"{prefix}_{stem}{created & 0xFFFFFFFF:08x}{random.randbytes(12).hex()}"
+
+
 def request(random: Random) -> str:
     return "req_" + random.randbytes(16).hex()
 

@@ -33,6 +33,17 @@ def usage(answer: Answer, said: Collection[Speech], copies: int = 1) -> dict[str
     }
 
 
+def response_usage(input_tokens: int, output_tokens: int, cached: int = 0, reasoning: int = 0) -> dict[str, Any]:
+    """The `usage` object of Responses."""
+    return {
+        "input_tokens": input_tokens,
+        "input_tokens_details": {"cache_write_tokens": 0, "cached_tokens": cached},
+        "output_tokens": output_tokens,
+        "output_tokens_details": {"reasoning_tokens": reasoning},
+        "total_tokens": input_tokens + output_tokens,
+    }
+
+
 def _reasoning(speech: Speech) -> int:
     return tokens.count("".join(speech.thoughts))
 

@@ -12,5 +12,5 @@ HERE = Path(__file__).parent
 
 with MockServer(HERE / "script.llmock") as server:
     node = HERE / "node_modules" / ".bin" / "node"
-    command = [node, HERE / "clients.mjs", server.base_url, *sys.argv[1:]]
+    command = [str(node), str(HERE / "clients.mjs"), server.base_url, *sys.argv[1:]]
     sys.exit(subprocess.run(command, check=False).returncode)

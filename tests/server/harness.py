@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, Self, TypeVar
 
 T = TypeVar("T")
 
@@ -59,6 +59,11 @@ class Served:
     def stderr(self) -> str:
         return self.err.read_text()
 
+    def kill(self) -> None:
+        """Ends the server at once, and not gracefully: for tests that are done with it."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(PATIENCE)
+
     def stop(self, signum: int = signal.SIGTERM) -> int:
         """Asks the server to stop; returns its exit status."""
         self.process.send_signal(signum)
@@ -87,8 +92,15 @@ def tool(name: str) -> str:
 
 
 @contextmanager
-def running(command: Sequence[str], env: Mapping[str, str] | None = None) -> Iterator[Served]:
-    """A server that `command` starts in the checkout and that tells its address; it leaves no process behind."""
+def running(
+    command: Sequence[str], env: Mapping[str, str] | None = None, url: str | None = None
+) -> Iterator[Served]:
+    """A server that `command` starts in the checkout; it leaves no process behind.
+
+    Args:
+        env: is added to the environment.
+        url: the server's address, if it does not tell it.
+    """
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
         with out.open("wb") as stdout, err.open("wb") as stderr:
@@ -102,7 +114,7 @@ def running(command: Sequence[str], env: Mapping[str, str] | None = None) -> Ite
                 start_new_session=True,
             )
         try:
-            yield Served(_url(process, out, err), process, out, err)
+            yield Served(_url(process, out, err, url), process, out, err)
             if process.poll() is None:
                 process.terminate()
                 process.wait(PATIENCE)
@@ -113,14 +125,22 @@ def running(command: Sequence[str], env: Mapping[str, str] | None = None) -> Ite
             process.wait(PATIENCE)
 
 
-def _url(process: subprocess.Popen[bytes], out: Path, err: Path) -> str:
+def _url(process: subprocess.Popen[bytes], out: Path, err: Path, url: str | None) -> str:
     def found() -> str | None:
         if process.poll() is not None:
             raise RuntimeError(f"the server did not start:\n{err.read_text()}")
-        match = re.search(r"(http://\S+:\d+)\s", out.read_text() + err.read_text())
+        if url is not None:
+            return url if _listens(url) else None
+        match = re.search(r"(http://[^\s/]+:\d+)[\s/]", out.read_text() + err.read_text())
         return match and match[1]
 
     return eventually(found)
+
+
+def _listens(url: str) -> bool:
+    host, _, port = url.removeprefix("http://").rpartition(":")
+    with socket.socket() as probe:
+        return probe.connect_ex((host, int(port))) == 0
 
 
 def eventually(probe: Callable[[], T | None]) -> T:
@@ -143,7 +163,7 @@ class Client:
         self._socket.settimeout(PATIENCE)
         self._socket.connect(address)
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

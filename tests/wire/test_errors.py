@@ -8,9 +8,9 @@ import pytest
 
 from dsl.timeline import Fail
 from mockllm.apis import errors, models
-from mockllm.apis.chat import error_reply
 from mockllm.apis.chat_request import decode
 from mockllm.apis.errors import ApiError, from_fail
+from mockllm.apis.replies import error_reply
 from tests.wire.answering import GOLDEN
 
 CATALOGUE = json.loads((GOLDEN / "errors.json").read_text())

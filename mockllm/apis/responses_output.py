@@ -1,0 +1,286 @@
+"""What a timeline says as the output of a response: its items, their parts, and which event belongs to which.
+
+The items stand one after another. An item is opened by the first event that no open one can take: texts and
+refusals make one message (a part for each run of either), thoughts make a reasoning item, each call is one of its
+own. Only the first choice is seen, for this API has no others.
+
+* **Thoughts.** If the client asks for a summary of the reasoning, they are that summary, and a piece that begins a
+  line in bold (`**Plan**`) begins the next part of it, as the real API's summaries do. If it does not, they are
+  `reasoning_text`, which open-weight models show: OpenAI's own models would show nothing, but what a script
+  thinks must not vanish. A reasoning item whose thoughts are empty texts shows nothing.
+* **Phases.** Beside reasoning, messages have a `phase`: `final_answer` for the last item, `commentary` for those
+  before it.
+* **Identifiers** are all drawn here, in the order of the items, and before anything else of an answer: so an
+  answer has the same ones streamed and in one piece.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from copy import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+from dsl import tokens
+from dsl.timeline import Arguments, Call, Event, Finish, Refuse, Said, Text, Think, TokenLogprob
+from mockllm.apis import identifiers
+from mockllm.apis.answer import Answer
+from mockllm.apis.usage import response_usage
+
+_HEADING = re.compile(r"\*\*[^\s*][^*\n]*\*\*(?:\n|\Z)")
+_PREFIXES = {"message": "msg", "reasoning": "rs", "function_call": "fc", "custom_tool_call": "ctc"}
+_INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
+
+ENCRYPTED = "reasoning.encrypted_content"
+LOGPROBS = "message.output_text.logprobs"
+
+
+@dataclass(slots=True)
+class Part:
+    """A part of an item. `kind` is its type on the wire, or `arguments`; `last` the number of its last event."""
+
+    kind: str
+    index: int
+    last: int = 0
+    pieces: list[str] = field(default_factory=list)
+    logprobs: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.pieces)
+
+    def value(self, *, empty: bool = False) -> dict[str, Any]:
+        """The part as it stands in an item: whole, or as it is added, `empty`."""
+        said = "" if empty else self.text
+        if self.kind == "refusal":
+            return {"type": "refusal", "refusal": said}
+        if self.kind == "output_text":
+            logprobs: list[Any] = [] if empty else self.logprobs
+            return {"type": "output_text", "annotations": [], "logprobs": logprobs, "text": said}
+        return {"type": self.kind, "text": said}
+
+
+@dataclass(slots=True)
+class Item:
+    """An item of the output, the `index`th; `last` is the number of its last event."""
+
+    kind: str
+    index: int
+    id: str
+    call_id: str | None = None
+    name: str | None = None
+    encrypted: str | None = None
+    phase: str | None = None
+    last: int = 0
+    parts: list[Part] = field(default_factory=list)
+
+    def part(self, kind: str) -> Part:
+        part = Part(kind, len(self.parts))
+        self.parts.append(part)
+        return part
+
+    def value(self, status: str = "completed", *, empty: bool = False) -> dict[str, Any]:
+        """The item as JSON: whole, or as it is added, `empty`. Keys in the order of the wire."""
+        parts = [] if empty else self.parts
+        if self.kind == "reasoning":
+            return {
+                "id": self.id,
+                "type": "reasoning",
+                "content": [part.value() for part in parts if part.kind == "reasoning_text"],
+                **({} if self.encrypted is None else {"encrypted_content": self.encrypted}),
+                "summary": [part.value() for part in parts if part.kind == "summary_text"],
+            }
+        value: dict[str, Any] = {"id": self.id, "type": self.kind, "status": status}
+        if self.kind == "message":
+            value["content"] = [part.value() for part in parts]
+            if self.phase is not None:
+                value["phase"] = self.phase
+            return value | {"role": "assistant"}
+        said = "".join(part.text for part in parts)
+        if self.kind == "custom_tool_call":
+            return value | {"call_id": self.call_id, "input": said, "name": self.name}
+        return value | {"arguments": said, "call_id": self.call_id, "name": self.name}
+
+
+Place = tuple[Item, Part | None]
+
+
+class Output:
+    """The output of one answer.
+
+    Attributes:
+        id: the identifier of the response, its script's if it sets one.
+        stem: what it has in common with the identifiers of its items.
+        items: the output items, in order.
+        places: for each event of the timeline the item and part that it adds to, or None.
+    """
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.stem = identifiers.stem(answer.random)
+        drawn = identifiers.stored("resp", self.stem, answer.created, answer.random)
+        given = answer.timeline.meta.get("id")
+        self.id: str = given if isinstance(given, str) else drawn
+        self.items: list[Item] = []
+        self.finish: str | None = None
+        self._finder = _Finder(self)
+        self.places: list[Place | None] = [
+            self._hear(number, e) for number, e in enumerate(answer.timeline.events)
+        ]
+        if any(item.kind == "reasoning" for item in self.items):
+            for item in self.items:
+                if item.kind == "message":
+                    item.phase = "final_answer" if item is self.items[-1] else "commentary"
+        del self._finder
+
+    def with_answer(self, answer: Answer) -> Output:
+        """The same output of another answer, whose events say the same."""
+        changed = copy(self)
+        changed.answer = answer
+        return changed
+
+    @property
+    def last(self) -> Item | None:
+        """The item that was being said at the end."""
+        return max(self.items, key=lambda item: item.last, default=None)
+
+    @property
+    def incomplete(self) -> str | None:
+        """Why the response is incomplete, or None if it is not."""
+        return _INCOMPLETE.get(self.finish or "")
+
+    def values(self, status: str = "completed") -> list[dict[str, Any]]:
+        """All items as JSON; `status` is that of the one that was said last."""
+        last = self.last
+        return [item.value(status if item is last else "completed") for item in self.items]
+
+    def usage(self) -> dict[str, Any]:
+        given = self.answer.timeline.usage
+        thoughts = sum(_count(item) for item in self.items if item.kind == "reasoning")
+        said = given["output"] if "output" in given else sum(map(_count, self.items))
+        asked = given["input"] if "input" in given else self._input_tokens()
+        return response_usage(asked, said, given.get("cached", 0), given.get("reasoning", thoughts))
+
+    def _input_tokens(self) -> int:
+        return self.answer.request.messages.tokens
+
+    def _hear(self, number: int, event: Event) -> Place | None:
+        if not isinstance(event, Said) or event.choice != 0:
+            return None
+        if isinstance(event, Finish):
+            self.finish = event.reason
+            return None
+        place = self._finder.place(number, event)
+        if place is not None:
+            item, part = place
+            item.last = number
+            if part is not None:
+                part.last = number
+        return place
+
+
+class _Finder:
+    """Finds the place of each event, and makes it where there is none yet."""
+
+    def __init__(self, output: Output) -> None:
+        self.output = output
+        body = output.answer.body
+        reasoning = body.get("reasoning") or {}
+        included = body.get("include") or ()
+        self.summary = bool(reasoning.get("summary") or reasoning.get("generate_summary"))
+        self.encrypted = ENCRYPTED in included
+        self.logprobs = LOGPROBS in included
+        self.custom = {tool["name"] for tool in body.get("tools") or () if tool["type"] == "custom"}
+        self.calls: dict[int, Item] = {}
+        self.current: Item | None = None
+        self.headings = _headings(output.answer.timeline.events) if self.summary else frozenset()
+
+    def place(self, number: int, event: Said) -> Place | None:
+        match event:
+            case Text(text=text):
+                item, part = self.speak("output_text", event)
+                if self.logprobs and event.logprobs:
+                    part.logprobs += token_logprobs(event.logprobs)
+            case Refuse(text=text):
+                item, part = self.speak("refusal", event)
+            case Think(text=text):
+                item = self.item("reasoning", event)
+                if not text:
+                    return item, None
+                part = self.thought(item, number)
+            case Call():
+                item = self.call(event)
+                return item, item.parts[0]
+            case Arguments(text=text):
+                called = self.calls.get(event.index)
+                if called is None:
+                    return None
+                item, part = called, called.parts[0]
+            case _:
+                raise TypeError(event)
+        part.pieces.append(text)
+        return item, part
+
+    def speak(self, kind: str, event: Said) -> tuple[Item, Part]:
+        item = self.item("message", event)
+        return item, item.parts[-1] if item.parts and item.parts[-1].kind == kind else item.part(kind)
+
+    def thought(self, item: Item, number: int) -> Part:
+        if not self.summary:
+            return item.parts[-1] if item.parts else item.part("reasoning_text")
+        return item.part("summary_text") if not item.parts or number in self.headings else item.parts[-1]
+
+    def call(self, event: Call) -> Item:
+        item = self.add("custom_tool_call" if event.name in self.custom else "function_call", event)
+        drawn = identifiers.tool_call(self.output.answer.random) if event.id is None else event.id
+        item.call_id, item.name = drawn, event.name
+        item.part("arguments")
+        self.calls[event.index] = item
+        return item
+
+    def item(self, kind: str, event: Said) -> Item:
+        """The item that is being said, if it is of this kind, else a new one."""
+        current = self.current
+        return current if current is not None and current.kind == kind else self.add(kind, event)
+
+    def add(self, kind: str, event: Said) -> Item:
+        output, answer = self.output, self.output.answer
+        created = answer.created + int(event.at)
+        name = identifiers.stored(_PREFIXES[kind], output.stem, created, answer.random)
+        item = self.current = Item(kind, len(output.items), name)
+        if kind == "reasoning" and self.encrypted:
+            item.encrypted = "gAAAAAB" + identifiers.alphanumerics(answer.random, 93)
+        output.items.append(item)
+        return item
+
+
+def token_logprobs(weighed: Iterable[TokenLogprob]) -> list[dict[str, Any]]:
+    return [
+        _token(each.token, each.logprob) | {"top_logprobs": [_token(*other) for other in each.top]}
+        for each in weighed
+    ]
+
+
+def _token(token: str, logprob: float) -> dict[str, Any]:
+    return {"token": token, "logprob": logprob, "bytes": list(token.encode("utf-8", "replace"))}
+
+
+def _headings(events: tuple[Event, ...]) -> frozenset[int]:
+    """The numbers of the thoughts at whose start a line in bold begins; it may go on in the thoughts behind."""
+    thoughts = [
+        (number, event.text)
+        for number, event in enumerate(events)
+        if isinstance(event, Think) and not event.choice
+    ]
+    whole = "".join(text for _, text in thoughts)
+    found, at = set(), 0
+    for number, text in thoughts:
+        if _HEADING.match(whole, at):
+            found.add(number)
+        at += len(text)
+    return frozenset(found)
+
+
+def _count(item: Item) -> int:
+    return tokens.count(item.name or "") + sum(tokens.count(part.text) for part in item.parts)

@@ -1,0 +1,266 @@
+"""An output as the events of a stream.
+
+* **Opening.** `response.created` and `response.in_progress` are due at once, as with the real API: what a script
+  waits for comes between them and the first delta. A script that says nothing and cuts, resets or hangs gets not
+  even those.
+* **Closing.** An item's `done` events come with the first event of the next one, or with the end. So a stream that
+  breaks off ends with a delta, and not with an item that looks complete.
+* **Failing.** The form of a failure amid a stream is that of `error_event` in the script's `meta`: `nested` (an
+  `error` event that holds an error, as live servers send it), `flat` (an `error` event that is one, as
+  documented), or `failed` (`response.failed`). It is `nested` where the script does not say. A script that names
+  a form fails inside the stream even before it has said anything.
+
+Every event is one `Frame`, encoded when the transport asks for it. All that does not change from delta to delta is
+encoded once for each part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from dsl.timeline import ByteLimit, ByteRate, Call, Close, Comment, Cut, End, Event, Fail, Hang, Raw, Reset, Text
+from mockllm.apis import errors
+from mockllm.apis.answer import Answer
+from mockllm.apis.errors import ApiError
+from mockllm.apis.identifiers import alphanumerics
+from mockllm.apis.replies import comment
+from mockllm.apis.responses_object import COMPACT, set_state, stage
+from mockllm.apis.responses_output import Item, Output, Part, Place, token_logprobs
+from mockllm.apis.serialise import compact, utf8
+from mockllm.transports.frames import Frame
+from mockllm.transports.frames import Part as StreamPart
+
+Failure = Literal["nested", "flat", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """How events travel: as server-sent events or bare, and on which lane of a socket, if on a named one."""
+
+    sse: bool = True
+    lane: str | None = None
+
+
+SSE = Wire()
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """The events of a kind of part: `text` is the key of the whole text, `index` that of the part's number."""
+
+    delta: str
+    done: str
+    text: str = "text"
+    index: str | None = "content_index"
+    added: str | None = "response.content_part.added"
+    closed: str | None = "response.content_part.done"
+
+
+_KINDS = {
+    "output_text": _Kind("response.output_text.delta", "response.output_text.done"),
+    "refusal": _Kind("response.refusal.delta", "response.refusal.done", "refusal"),
+    "summary_text": _Kind(
+        "response.reasoning_summary_text.delta",
+        "response.reasoning_summary_text.done",
+        index="summary_index",
+        added="response.reasoning_summary_part.added",
+        closed="response.reasoning_summary_part.done",
+    ),
+    # Its part is added and done like a message's: the SDK for Node refuses a delta of a part that it does not know.
+    "reasoning_text": _Kind("response.reasoning_text.delta", "response.reasoning_text.done"),
+    "function_call": _Kind(
+        "response.function_call_arguments.delta",
+        "response.function_call_arguments.done",
+        "arguments",
+        None,
+        None,
+        None,
+    ),
+    "custom_tool_call": _Kind(
+        "response.custom_tool_call_input.delta", "response.custom_tool_call_input.done", "input", None, None, None
+    ),
+}
+
+
+def parts(output: Output, wire: Wire = SSE) -> Iterator[StreamPart]:
+    """The parts of a streamed answer, the last one its ending."""
+    yield from _Stream(output, wire).parts()
+
+
+def failure(answer: Answer) -> Failure | None:
+    """The form of a failure that the script names."""
+    named = answer.timeline.meta.get("error_event")
+    return named if named in ("nested", "flat", "failed") else None
+
+
+def failed(fail: Fail) -> ApiError:
+    """The error of a failure inside of a response, which has words of its own for the plain one."""
+    error = errors.from_fail(fail, prompt="input")
+    if fail.message is None and error.code is None and error.status == 500:
+        error.message = "An error occurred while processing your request."
+    error.code = error.code or error.type
+    return error
+
+
+class _Voice:
+    """A part that is being said, with all of its delta events that stays the same."""
+
+    def __init__(self, item: Item, part: Part, wire: Wire) -> None:
+        self.part = part
+        self.kind = kind = _KINDS[item.kind if part.kind == "arguments" else part.kind]
+        self.place = {"item_id": compact(item.id), "output_index": str(item.index)}
+        if kind.index is not None:
+            self.place[kind.index] = str(part.index)
+        event = f"event: {kind.delta}\ndata: " if wire.sse else ""
+        index = f'"content_index":{part.index},' if kind.index == "content_index" else ""
+        self.before = f'{event}{{"type":"{kind.delta}",{index}"delta":'
+        self.middle = f',"item_id":{self.place["item_id"]}'
+        self.after = f',"output_index":{item.index},"sequence_number":'
+        lane = "" if wire.lane is None else f',"stream_id":{compact(wire.lane)}'
+        tail = f',"summary_index":{part.index}' if kind.index == "summary_index" else ""
+        self.tail = f"{lane}{tail}}}" + ("\n\n" if wire.sse else "")
+
+
+class _Stream:
+    def __init__(self, output: Output, wire: Wire) -> None:
+        self.output = output
+        self.answer = answer = output.answer
+        self.wire = wire
+        self.sequence = 0
+        self.opened: dict[int, Item] = {}
+        self.voices: dict[int, _Voice] = {}  # of the items that are open: the part that is being said
+        self.finished: list[Item] = []
+        self.texts = COMPACT.texts(output)
+        self.background = bool(answer.body.get("background"))
+        options = answer.body.get("stream_options") or {}
+        self.obfuscated = options.get("include_obfuscation") is not False and not self.background
+
+    # -- the course of the stream
+
+    def parts(self) -> Iterator[StreamPart]:
+        timeline = self.answer.timeline
+        ending = timeline.ending
+        silent = not timeline.speaks and isinstance(ending, Cut | Reset | Hang)
+        if not silent and not timeline.only_raw:
+            yield from self.open()
+        for number, event in enumerate(timeline.events):
+            place = self.output.places[number]
+            if place is not None:
+                yield from self.say(number, event, place)
+            elif isinstance(event, Raw):
+                yield Frame(event.at, event.data)
+            elif isinstance(event, Comment) and self.wire.sse:
+                yield comment(event)
+            elif isinstance(event, ByteRate | ByteLimit):
+                yield event
+        if isinstance(ending, Fail):
+            yield self.fail(ending)
+        elif isinstance(ending, End | Close) and not timeline.only_raw:
+            yield from self.end(ending.at)
+        yield self.answer.ending
+
+    def open(self) -> Iterator[Frame]:
+        yield self.lifecycle(0.0, "created", "in_progress")
+        if self.background:
+            yield self.lifecycle(0.0, "queued", "queued")
+        yield self.lifecycle(0.0, "in_progress", "in_progress")
+
+    def say(self, number: int, event: Event, place: Place) -> Iterator[Frame]:
+        item, part = place
+        for other in [*self.opened.values()]:
+            if other is not item and other.last < number:
+                yield from self.close(event.at, other)
+        if item.index not in self.opened:
+            self.opened[item.index] = item
+            yield self.item(event.at, "added", item.value("in_progress", empty=True), item)
+        if part is None:
+            return
+        voice = self.voices.get(item.index)
+        if voice is None or voice.part is not part:
+            if voice is not None:
+                yield from self.close_part(event.at, voice)
+            voice = self.voices[item.index] = _Voice(item, part, self.wire)
+            if voice.kind.added:
+                yield self.event(
+                    event.at, voice.kind.added, voice.place | {"part": compact(part.value(empty=True))}
+                )
+        if not isinstance(event, Call):
+            yield self.delta(event, voice)
+
+    def delta(self, event: Any, voice: _Voice) -> Frame:
+        text: str = event.text
+        padding = ""
+        if self.obfuscated:
+            padding = f',"obfuscation":"{alphanumerics(self.answer.random, -len(text) % 16)}"'
+        weighed = ""
+        if isinstance(event, Text):
+            known = event.logprobs if voice.part.logprobs else None
+            weighed = f',"logprobs":{compact(token_logprobs(known))}' if known else ',"logprobs":[]'
+        number = self.sequence
+        self.sequence = number + 1
+        return Frame(
+            event.at,
+            utf8(
+                f"{voice.before}{compact(text)}{voice.middle}{weighed}{padding}{voice.after}{number}{voice.tail}"
+            ),
+        )
+
+    def close(self, at: float, item: Item, status: str = "completed") -> Iterator[Frame]:
+        """The events that say that an item is done, and how."""
+        voice = self.voices.pop(item.index, None)
+        if voice is not None:
+            yield from self.close_part(at, voice)
+        del self.opened[item.index]
+        self.finished.append(item)
+        yield self.item(at, "done", item.value(status), item)
+
+    def close_part(self, at: float, voice: _Voice) -> Iterator[Frame]:
+        kind, part = voice.kind, voice.part
+        whole = {kind.text: compact(part.text)}
+        if part.kind == "output_text":
+            whole["logprobs"] = compact(part.logprobs)
+        yield self.event(at, kind.done, voice.place | whole)
+        if kind.closed:
+            yield self.event(at, kind.closed, voice.place | {"part": compact(part.value())})
+
+    def end(self, at: float) -> Iterator[Frame]:
+        status = "incomplete" if self.output.incomplete else "completed"
+        for item in [*self.opened.values()]:  # one at most: the others closed when its last piece came
+            yield from self.close(at, item, status)
+        yield self.lifecycle(at, status, status)
+
+    def fail(self, ending: Fail) -> Frame:
+        error = failed(ending)
+        form = failure(self.answer)
+        if form == "failed":
+            values = [item.value() for item in sorted(self.finished, key=lambda item: item.index)]
+            state = {"error": {"code": error.code, "message": error.message}, "output": values}
+            return self.lifecycle(ending.at, "failed", "failed", state)
+        if form == "flat":
+            told = {"code": error.code, "message": error.message, "param": error.param}
+            return self.event(ending.at, "error", {key: compact(value) for key, value in told.items()})
+        nested = {"type": error.type, "code": error.code, "message": error.message, "param": error.param}
+        return self.event(ending.at, "error", {"error": compact(nested)})
+
+    # -- single events
+
+    def lifecycle(self, at: float, kind: str, status: str, more: dict[str, Any] | None = None) -> Frame:
+        """An event that holds the whole response."""
+        texts = self.texts.copy()
+        set_state(texts, stage(self.output, status) | (more or {}), COMPACT, self.output)
+        return self.event(at, f"response.{kind}", {"response": COMPACT.join(texts)})
+
+    def item(self, at: float, what: str, value: dict[str, Any], item: Item) -> Frame:
+        fields = {"item": compact(value), "output_index": str(item.index)}
+        return self.event(at, f"response.output_item.{what}", fields)
+
+    def event(self, at: float, kind: str, fields: dict[str, str]) -> Frame:
+        """An event from the JSON texts of its fields: its type, then all of them in the order of the alphabet."""
+        fields["sequence_number"] = str(self.sequence)
+        if self.wire.lane is not None:
+            fields["stream_id"] = compact(self.wire.lane)
+        self.sequence += 1
+        data = ",".join([f'{{"type":"{kind}"', *(f'"{key}":{fields[key]}' for key in sorted(fields))])
+        return Frame(at, utf8(f"event: {kind}\ndata: {data}}}\n\n" if self.wire.sse else f"{data}}}"))

@@ -1,0 +1,248 @@
+"""Responses and conversations that are kept, so that later requests can continue, read, cancel or delete them.
+
+They belong to whom the request's headers name: the `x-mockllm-session`, else the API key. (Not to the session
+that a script's `conversation by` names, which reads the body: a request for a stored response has none.)
+
+A stored response is kept as the output that it was made from, and written anew whenever it is asked for. It is
+as far as its timeline is by the clock: `queued` (in the background) until the script says something,
+`in_progress` until it ends, and then whatever it ends as. So a response in the background needs no thread to be
+made.
+
+All is in memory. The longest unused responses are forgotten first, when there are more than a number of them or
+the bodies of their requests are larger than a number of bytes.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from dsl.request import Request
+from dsl.timeline import End, Hang, Said, Text, Timeline
+from mockllm.apis import errors, identifiers
+from mockllm.apis.answer import Answer
+from mockllm.apis.responses import final_status
+from mockllm.apis.responses_items import as_listed
+from mockllm.apis.responses_output import Output
+from mockllm.apis.responses_request import Items, Json
+
+_MOST_CONVERSATIONS = 10_000
+_MOST_BYTES = 256 * 1024 * 1024
+
+
+@dataclass(eq=False)
+class Stored:
+    """A stored response.
+
+    Attributes:
+        context: the items that it answers: what it continues, and its own input.
+        began: when its request came, in seconds of the monotonic clock.
+        size: the bytes of its request's body.
+        cancelled: whether it was, before it ended.
+    """
+
+    output: Output
+    context: Items = ()
+    began: float = 0.0
+    size: int = 0
+    cancelled: bool = False
+    _listed: list[Json] | None = None
+
+    @property
+    def background(self) -> bool:
+        return self.output.answer.body.get("background") is True
+
+    @property
+    def items(self) -> Items:
+        """All that was said up to its end, for those that continue it."""
+        return (*self.context, *self.output.values())
+
+    def status(self, now: float) -> str:
+        """How far it is at `now`, in seconds of the monotonic clock."""
+        if self.cancelled:
+            return "cancelled"
+        timeline = self.output.answer.timeline
+        elapsed = now - self.began
+        if elapsed >= timeline.duration and not isinstance(timeline.ending, Hang):
+            return final_status(self.output)
+        first = next((event.at for event in timeline.events if isinstance(event, Said)), timeline.duration)
+        return "queued" if self.background and elapsed < first else "in_progress"
+
+    def input_items(self) -> list[Json]:
+        """What it answers, each item with an identifier and a status."""
+        if self._listed is None:
+            output = self.output
+            self._listed = with_identifiers(self.context, output.stem, output.answer.created, Random(output.id))
+        return self._listed
+
+
+@dataclass(eq=False)
+class Conversation:
+    """A conversation; its items all have identifiers, which begin with its `stem` or a response's."""
+
+    id: str
+    stem: str
+    created: int
+    metadata: dict[str, str]
+    items: list[Json] = field(default_factory=list)
+
+    @property
+    def value(self) -> Json:
+        return {
+            "id": self.id,
+            "object": "conversation",
+            "created_at": self.created,
+            "metadata": self.metadata,
+        }
+
+
+class Archive:
+    """All that one mock keeps; `limit` is the most responses. `lenient`: see `Shelf`."""
+
+    def __init__(self, limit: int, lenient: bool = False) -> None:
+        self.limit = limit
+        self.lenient = lenient
+        self.size = 0
+        self.responses: OrderedDict[tuple[str, str], Stored] = OrderedDict()
+        self.conversations: OrderedDict[tuple[str, str], Conversation] = OrderedDict()
+        self.stems: dict[tuple[str, str], Stored | Conversation] = {}
+
+    def shelf(self, owner: str) -> Shelf:
+        return Shelf(self, owner)
+
+    def clear(self, owner: str | None = None) -> None:
+        """Forget what belongs to one owner, or everything."""
+        for key in [key for key in self.responses if owner in (None, key[0])]:
+            self.drop_response(key)
+        for key in [key for key in self.conversations if owner in (None, key[0])]:
+            self.drop_conversation(key)
+
+    def drop_response(self, key: tuple[str, str]) -> None:
+        stored = self.responses.pop(key)
+        self.stems.pop((key[0], stored.output.stem), None)
+        self.size -= stored.size
+
+    def drop_conversation(self, key: tuple[str, str]) -> None:
+        self.stems.pop((key[0], self.conversations.pop(key).stem), None)
+
+
+class Shelf:
+    """What belongs to one owner: the `Past` of its requests.
+
+    A `lenient` archive knows every identifier that it is asked for: what it has not stored is an empty past, or a
+    placeholder.
+    """
+
+    def __init__(self, archive: Archive, owner: str) -> None:
+        self._archive = archive
+        self._owner = owner
+
+    # -- the past of a request
+
+    def response(self, name: str) -> Items | None:
+        stored = self._stored(name)
+        if stored is not None:
+            return stored.items
+        return () if self._archive.lenient else None
+
+    def conversation(self, name: str) -> Items | None:
+        found = self._archive.conversations.get((self._owner, name))
+        if found is not None:
+            return tuple(found.items)
+        return () if self._archive.lenient else None
+
+    def item(self, name: str) -> Json | None:
+        held = self._archive.stems.get((self._owner, name.partition("_")[2][:18]))
+        if isinstance(held, Stored):
+            found = [*held.output.values(), *held.input_items()]
+        else:
+            found = held.items if held is not None else []
+        return next((item for item in found if item.get("id") == name), None) or self._placeholder_item(name)
+
+    # -- responses
+
+    def find_response(self, name: str) -> Stored:
+        """Raises:
+        ApiError: status 404; there is no such response.
+        """
+        stored = self._stored(name)
+        if stored is not None:
+            return stored
+        if not self._archive.lenient:
+            raise errors.not_found("Response", name)
+        return _placeholder(name)
+
+    def keep_response(self, stored: Stored) -> None:
+        archive, key = self._archive, (self._owner, stored.output.id)
+        if key in archive.responses:
+            archive.drop_response(key)
+        archive.responses[key] = archive.stems[self._owner, stored.output.stem] = stored
+        archive.size += stored.size
+        while len(archive.responses) > archive.limit or (
+            archive.size > _MOST_BYTES and len(archive.responses) > 1
+        ):
+            archive.drop_response(next(iter(archive.responses)))
+
+    def delete_response(self, name: str) -> None:
+        if self._stored(self.find_response(name).output.id) is not None:
+            self._archive.drop_response((self._owner, name))
+
+    # -- conversations
+
+    def find_conversation(self, name: str) -> Conversation:
+        """Raises:
+        ApiError: status 404; there is no such conversation.
+        """
+        found = self._archive.conversations.get((self._owner, name))
+        if found is not None:
+            self._archive.conversations.move_to_end((self._owner, name))
+            return found
+        if not self._archive.lenient:
+            raise errors.not_found("Conversation", name)
+        return Conversation(name, "", 0, {})
+
+    def keep_conversation(self, conversation: Conversation) -> None:
+        archive, key = self._archive, (self._owner, conversation.id)
+        archive.conversations[key] = archive.stems[self._owner, conversation.stem] = conversation
+        if len(archive.conversations) > _MOST_CONVERSATIONS:
+            archive.drop_conversation(next(iter(archive.conversations)))
+
+    def delete_conversation(self, name: str) -> None:
+        if self.find_conversation(name).stem:
+            self._archive.drop_conversation((self._owner, name))
+
+    def find_item(self, conversation: Conversation, name: str) -> Json:
+        """Raises:
+        ApiError: status 404; the conversation has no such item.
+        """
+        found = next((item for item in conversation.items if item["id"] == name), None)
+        found = found or self._placeholder_item(name)
+        if found is None:
+            raise errors.not_found("Item", name)
+        return found
+
+    def _stored(self, name: str) -> Stored | None:
+        key = (self._owner, name)
+        stored = self._archive.responses.get(key)
+        if stored is not None:
+            self._archive.responses.move_to_end(key)
+        return stored
+
+    def _placeholder_item(self, name: str) -> Json | None:
+        if not self._archive.lenient:
+            return None
+        content = [{"type": "input_text", "text": "A placeholder."}]
+        return {"id": name, "type": "message", "status": "completed", "content": content, "role": "user"}
+
+
+def with_identifiers(items: Items, stem: str, created: int, random: Random) -> list[Json]:
+    return [as_listed(item, lambda prefix: identifiers.stored(prefix, stem, created, random)) for item in items]
+
+
+def _placeholder(name: str) -> Stored:
+    """What a lenient archive gives for a response that it does not have."""
+    said = Timeline((Text(0.0, "A placeholder."),), End(0.0), meta={"id": name})
+    request: Any = Request(endpoint="responses", model="gpt-4o-mini", body={"background": True})
+    return Stored(Output(Answer(request, said, Random(name), 0)))

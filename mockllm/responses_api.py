@@ -1,0 +1,57 @@
+"""The Responses API for one request: it reads what came before from a shelf, and puts the response there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from random import Random
+
+from dsl.request import Headers, Request
+from mockllm.apis import errors, replies, responses
+from mockllm.apis.answer import Answer
+from mockllm.apis.errors import ApiError
+from mockllm.apis.responses_output import Output
+from mockllm.apis.responses_request import Asked, decode
+from mockllm.archive import Shelf, Stored, with_identifiers
+from mockllm.transports.frames import Body, Reply
+
+
+class Responses:
+    """Responses, for one `Mock.answer`. `began` is when the request came, in seconds of the monotonic clock."""
+
+    def __init__(self, shelf: Shelf, began: float) -> None:
+        self._shelf = shelf
+        self._began = began
+        self._size = 0
+        self._asked: Asked | None = None
+
+    def decode(
+        self, body: bytes, *, path: str, query: Mapping[str, str], headers: Headers, lenient: bool
+    ) -> Request:
+        self._size = len(body)
+        self._asked = decode(body, past=self._shelf, path=path, query=query, headers=headers, lenient=lenient)
+        return self._asked.request
+
+    def reply(self, answer: Answer) -> Reply:
+        output = Output(answer)
+        reply = responses.reply(output)
+        # A body that a script writes itself is no response, and a refusal leaves none behind.
+        if self._asked is not None and not responses.refuses(answer) and not answer.timeline.only_raw:
+            self._keep(output, self._asked)
+        return reply
+
+    def error_reply(self, error: ApiError, random: Random) -> Body:
+        return replies.error_reply(error, random)
+
+    def model_not_found(self, model: str) -> ApiError:
+        return errors.response_model_not_found(model)
+
+    def _keep(self, output: Output, asked: Asked) -> None:
+        body = output.answer.body
+        if body.get("store") is not False:
+            self._shelf.keep_response(Stored(output, asked.items, self._began, self._size))
+        named = body.get("conversation")
+        if named is not None:
+            conversation = self._shelf.find_conversation(named["id"] if isinstance(named, dict) else named)
+            created = output.answer.created
+            conversation.items += with_identifiers(asked.new, output.stem, created, Random(output.id))
+            conversation.items += output.values()

@@ -1,0 +1,212 @@
+"""Plays answers on a WebSocket: each frame is one text message, at its own time. Those of one instant, or overdue
+when the one before them is sent, leave in one write.
+
+Several answers may play on one socket at once, each in a greenlet of its own; the socket keeps their frames
+whole. An answer stops at once when it is cancelled, which is the business of the greenlet that receives: it
+alone knows that the client has left, or has had enough of this answer.
+
+What HTTP counts in bytes is counted in whole frames here, because no client can see a part of a message:
+
+* A byte rate delays each frame to the time at which its last byte would have come. As in a stream of HTTP, all
+  that follows is shifted by as long as it took.
+* A byte limit counts payloads. A frame that would exceed it is not sent, and the limit's ending takes its place.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from gevent.hub import Waiter, get_hub
+from geventwebsocket.exceptions import WebSocketError
+
+from dsl.timeline import ByteLimit, ByteRate, Close, Cut, Hang, Reset
+from mockllm.transports.clock import Clock
+from mockllm.transports.frames import Ending, Frame, Part
+from mockllm.transports.watch import Outcome, Unwatched, Watcher
+from mockllm.transports.websocket import Socket
+from mockllm.transports.websocket_frames import INTERNAL_ERROR
+
+# After so many bytes without a pause they leave, and the others have their turn.
+_BATCH = 65536
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ping(Frame):
+    """A frame that leaves as a ping. Its data has 125 bytes at most."""
+
+
+class _Cancelled(Exception):
+    """The answer is not wanted any more."""
+
+
+class SocketPlayer:
+    """Plays one answer, once.
+
+    Args:
+        parts: as in a `Stream`, `Ping`s among them.
+        began: when the answer begins, on the monotonic clock.
+        watcher: is told what happens; the bytes it is told of are those of payloads.
+        end: what an `End` does: closes the socket so, or leaves it open if None.
+    """
+
+    def __init__(
+        self,
+        socket: Socket,
+        parts: Iterable[Part],
+        began: float,
+        watcher: Watcher | None = None,
+        end: Close | None = None,
+    ) -> None:
+        self._socket = socket
+        self._parts = parts
+        self._clock = Clock(began)
+        self._watcher: Watcher = Unwatched() if watcher is None else watcher
+        self._close = end
+        self._cancelled = False
+        self._outcome: Outcome | None = None
+        self._waiter: Waiter[None] | None = None
+        self._batch: list[bytes] = []
+        self._batched = 0
+        self._shift = 0.0
+        self._rate: float | None = None
+        self._limit: Ending | None = None
+        self._allowed = 0
+
+    def play(self) -> Outcome:
+        """Plays the answer, and returns how it ended. It raises nothing but what kills its greenlet."""
+        try:
+            self._play()
+        except _Cancelled:
+            pass
+        except WebSocketError:
+            self._outcome = self._outcome or "left"
+        except Exception as error:
+            self._outcome = "failed"
+            self._fail(error)
+        finally:
+            # Without an outcome its greenlet is killed: the server was stopped.
+            outcome = self._outcome or "cut"
+            self._watcher.ended(self._clock.now(), outcome)
+        return outcome
+
+    def cancel(self, outcome: Outcome = "left") -> None:
+        """Stops the answer with this outcome, unless it has come to its ending: no further frame begins.
+
+        For any greenlet of the same thread. On a socket that is closed, kill the player's greenlet after this:
+        it may be waiting for the client.
+        """
+        self._cancelled = True
+        self._outcome = self._outcome or outcome
+        if self._waiter is not None:
+            get_hub().loop.run_callback(self._waiter.switch, None)
+
+    def _play(self) -> None:
+        with self._socket.answering():
+            ending = self._speak()
+            self._flush()
+            if not isinstance(ending, Hang):
+                self._end(ending)
+                return
+        # Nothing is owed to a client that is kept hanging, and a server that stops does not wait for it.
+        self._outcome = "hang"
+        self._sleep(ending.seconds)
+        self._socket.abort()
+
+    def _speak(self) -> Ending:
+        """Sends the frames; returns what comes after them, when its time has come."""
+        for part in self._parts:
+            match part:
+                case Frame(at=at, data=data):
+                    if self._limit is not None and len(data) > self._allowed:
+                        self._wait_until(at + self._shift)
+                        return self._limit
+                    self._frame(part, data)
+                case ByteRate(rate=rate):
+                    self._rate = rate
+                case ByteLimit(at=at, count=count, ending=limit):
+                    self._limit, self._allowed = limit, count
+                    if count <= 0:
+                        self._wait_until(at + self._shift)
+                        return limit
+                case _:
+                    self._wait_until(part.at + self._shift)
+                    return part
+        raise ValueError("the parts of an answer have no ending")
+
+    def _frame(self, frame: Frame, data: bytes) -> None:
+        if self._rate is not None:
+            self._shift += len(data) / self._rate
+        self._wait_until(frame.at + self._shift)
+        if isinstance(frame, Ping):
+            self._flush()
+            self._socket.ping(data)
+            return
+        self._batch.append(data)
+        self._batched += len(data)
+        self._allowed -= len(data)
+
+    def _flush(self) -> None:
+        """Sends the frames that are due."""
+        if self._batch:
+            self._socket.send_texts(self._batch)
+            self._watcher.sent(self._clock.now(), self._batched)
+            self._batch.clear()
+            self._batched = 0
+
+    def _end(self, ending: Ending) -> None:
+        match ending:
+            case Cut():
+                self._outcome = "cut"
+                self._socket.abort()
+            case Reset():
+                self._outcome = "reset"
+                self._socket.reset()
+            case _:
+                self._outcome = "complete"
+                if self._close is not None:
+                    self._socket.close(self._close.code, self._close.reason)
+
+    def _wait_until(self, at: float) -> None:
+        seconds = self._clock.until(at)
+        if seconds > 0 or self._batched > _BATCH:
+            self._flush()
+            self._sleep(seconds)  # if for no time, then because much to catch up on must not keep others waiting
+        elif self._cancelled:
+            raise _Cancelled
+
+    def _sleep(self, seconds: float | None) -> None:
+        """Until `seconds` have passed, if not None.
+
+        Raises:
+            _Cancelled: it is not wanted any more.
+        """
+        if not self._cancelled:
+            hub = get_hub()
+            waiter = self._waiter = Waiter(hub)
+            timer = None if seconds is None else hub.loop.timer(max(seconds, 0))
+            try:
+                if timer is not None:
+                    timer.start(waiter.switch, None)
+                waiter.get()
+            finally:
+                self._waiter = None
+                if timer is not None:
+                    timer.close()
+        if self._cancelled:
+            raise _Cancelled
+
+    def _fail(self, error: Exception) -> None:
+        _log.error(
+            "an answer broke off, its next part cannot be encoded: %s: %s",
+            type(error).__name__,
+            error,
+            exc_info=error if _log.isEnabledFor(logging.DEBUG) else None,
+        )
+        with suppress(WebSocketError):
+            self._flush()
+        self._socket.close(INTERNAL_ERROR)

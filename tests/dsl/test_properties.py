@@ -1,0 +1,205 @@
+"""Whatever the text and whatever the request, what happens is one of the things that are promised."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dsl import Script, ScriptError, compile_script, compile_text, tokens
+from dsl.conditions import fold
+from dsl.diagnostics import as_json, as_line, as_text
+from dsl.explain import explain_miss
+from dsl.request import Headers, Message, Messages, Request
+from dsl.session import Session
+from dsl.timeline import Timeline
+from dsl.values import PerformError
+from tests.corpus.test_scripts import FOLDER, NOT_SERVED, SCRIPTS
+from tests.dsl.performing import NOON
+
+TEXTS = {name: (FOLDER / name).read_text("utf-8") for name in SCRIPTS}
+_TOKEN = re.compile(r"\w+|\s+|.", re.DOTALL)
+
+anything = st.text(st.characters(exclude_categories=()), max_size=60)
+words = st.sampled_from(sorted({token for text in TEXTS.values() for token in _TOKEN.findall(text)}))
+
+
+def is_diagnosed(text: str) -> Script | None:
+    """Compile; what is wrong with it must be told by diagnostics that can be shown."""
+    try:
+        return compile_text(text)
+    except ScriptError as error:
+        assert any(diagnostic.is_error for diagnostic in error.diagnostics)
+        for diagnostic in error.diagnostics:
+            span = diagnostic.primary.span
+            assert 0 <= span.start <= span.end <= len(span.source.text)
+            assert as_text(diagnostic).startswith(f"{diagnostic.severity}[{diagnostic.code}]: ")
+            assert len(as_line(diagnostic).splitlines()) == 1
+            json.dumps(as_json(diagnostic))
+            assert not diagnostic.message.endswith(".")
+        return None
+
+
+@settings(deadline=None, max_examples=150)
+@given(anything)
+def test_arbitrary_text(text: str) -> None:
+    is_diagnosed(text)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(words, max_size=40))
+def test_words_in_any_order(found: list[str]) -> None:
+    is_diagnosed("".join(found))
+
+
+@st.composite
+def mutations(draw: st.DrawFn) -> str:
+    found = _TOKEN.findall(TEXTS[draw(st.sampled_from(SCRIPTS))])
+    for _ in range(draw(st.integers(1, 3))):
+        at, other = draw(st.integers(0, len(found) - 1)), draw(st.integers(0, len(found) - 1))
+        change = draw(st.sampled_from(["delete", "duplicate", "swap", "replace"]))
+        if change == "delete" and len(found) > 1:
+            del found[at]
+        elif change == "duplicate":
+            found.insert(at, found[at])
+        elif change == "swap":
+            found[at], found[other] = found[other], found[at]
+        else:
+            found[at] = draw(st.one_of(words, anything))
+    return "".join(found)
+
+
+@settings(deadline=None, max_examples=250)
+@given(mutations())
+def test_mutations_of_scripts(text: str) -> None:
+    is_diagnosed(text)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.sampled_from(
+        [
+            ("when ", "not ", 'user reply "x"', ""),
+            ("when ", "(", "user", ")"),
+            ("otherwise reply ", "[", "1", "]"),
+            ("otherwise reply ", "{a:", "1", "}"),
+            ("otherwise ", "chance 5% ", "hang", ""),
+            ("", "given user {", 'otherwise reply "x"', "}"),
+            ("otherwise {", "repeat 1 {", 'chunk "x"', "}"),
+            ('otherwise reply "{{ ', "(", "1", ")"),
+            ('otherwise reply "{{ ', "[", "1", "]"),
+            ('otherwise reply "', "{% if 1 %}", "x", "{% endif %}"),
+            ("when user matches /", "(", "x", ")"),
+        ]
+    ),
+    st.integers(1, 1500),
+    st.booleans(),
+)
+def test_deep_nesting(parts: tuple[str, str, str, str], depth: int, closed: bool) -> None:
+    before, opened, inner, close = parts
+    is_diagnosed(f"{before}{opened * depth}{inner}{close * depth if closed else ''}")
+
+
+# -- performing
+
+json_values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), anything),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(anything, inner, max_size=3),
+    max_leaves=6,
+)
+SAID = sorted({text for script in TEXTS.values() for text in re.findall(r'"([^"\n]+)"', script)})
+texts = st.one_of(anything, st.sampled_from(SAID), st.lists(st.sampled_from(SAID), max_size=3).map(" ".join))
+messages = st.builds(
+    Message,
+    st.sampled_from(["user", "assistant", "system", "developer", "tool"]),
+    texts | json_values.map(json.dumps),
+    json_values,
+    name=st.none() | st.sampled_from(["get_weather", "search_flights", "search_hotels"]),
+)
+bodies = st.fixed_dictionaries(
+    {},
+    optional={
+        "response_format": st.fixed_dictionaries(
+            {"type": st.sampled_from(["json_schema", "json_object"])},
+            optional={"json_schema": st.fixed_dictionaries({"name": texts, "schema": json_values})},
+        ),
+        "metadata": json_values,
+        "reasoning_effort": st.sampled_from(["low", "high"]),
+        "logprobs": st.booleans(),
+    },
+)
+requests = st.builds(
+    Request,
+    endpoint=st.sampled_from(["chat", "responses", "embeddings", "other"]),
+    header=st.dictionaries(st.sampled_from(["authorization", "x-tenant", "x-tier", "x-chaos"]), texts).map(
+        Headers
+    ),
+    body=bodies | json_values,
+    model=st.none() | texts,
+    messages=st.lists(messages, max_size=5).map(Messages),
+    tools=st.lists(texts, max_size=2).map(tuple),
+    tool_choice=st.none() | texts,
+    temperature=st.none() | st.floats(0, 2),
+    max_tokens=st.none() | st.integers(0, 50),
+    n=st.none() | st.integers(1, 4),
+    stream=st.booleans(),
+)
+
+
+@cache
+def served(name: str) -> Script:
+    return compile_script(FOLDER / name)
+
+
+def is_sound(answer: Timeline) -> None:
+    times = [event.at for event in answer.events]
+    assert times == sorted(times)
+    assert all(at <= answer.duration for at in times)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.sampled_from(sorted(set(SCRIPTS) - NOT_SERVED - {"lib/common.llmock"})),
+    st.lists(requests, min_size=1, max_size=4),
+    st.integers(),
+)
+def test_performing_raises_nothing_but_perform_error(name: str, asked: list[Request], seed: int) -> None:
+    script, session = served(name), Session()
+    for request in asked:
+        match = script.table.first(request, session)
+        if match is None:
+            assert explain_miss(script.table, request, session).startswith("No rule matched")
+            continue
+        try:
+            is_sound(script.perform(match, request, session, Random(seed), lambda: NOON))
+        except PerformError as error:
+            assert error.message and error.span.text
+
+
+# -- texts
+
+
+@given(anything | st.text("a 天1'_\n\t.", max_size=80))
+def test_pieces_join(text: str) -> None:
+    found = tokens.pieces(text)
+    assert "".join(found) == text
+    assert "" not in found and tokens.count(text) == len(found)
+
+
+@given(anything, st.integers(1, 50))
+def test_parts_join(text: str, number: int) -> None:
+    found = tokens.parts(text, number)
+    assert "".join(found) == text and len(found) == number
+    assert max(map(len, found)) - min(map(len, found)) <= 1
+
+
+@given(st.text())
+def test_fold(text: str) -> None:
+    assert fold(fold(text)) == fold(text)
+    if "İ" not in text:  # its lower case is an `i` and a dot, two characters
+        assert fold(text.upper()) == fold(text.lower().upper())
+        assert fold(text.swapcase()) == fold(text) or fold(text.upper()) == fold(text.swapcase().upper())

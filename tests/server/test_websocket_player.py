@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from mockllm.transports.websocket_frames import CLOSE, PING, PONG, TEXT
+from tests.server.harness import Kind, Served, serve
+from tests.server.websocket_client import Raw, close, frame, told
+from tests.server.websocket_stage import FLOOD, ONE, TWO
+
+_LOGGED = re.compile(r"\[\d{4}-.*|an answer broke off, .*")
+
+
+@pytest.fixture(scope="module")
+def server(kind: Kind) -> Iterator[Served]:
+    with serve(kind, "tests.server.websocket_stage:app") as served:
+        yield served
+        assert [line for line in served.stderr.splitlines() if not _LOGGED.fullmatch(line)] == []
+
+
+@pytest.mark.parametrize(
+    ("scene", "frames"),
+    [
+        ("whole", [(TEXT, ONE), (TEXT, TWO)]),
+        ("ping", [(TEXT, ONE), (PING, b"still there?"), (TEXT, TWO)]),
+        ("limit-unreached", [(TEXT, ONE)]),
+        ("rate", [(TEXT, ONE), (TEXT, TWO)]),
+    ],
+)
+def test_after_a_complete_answer_the_socket_stays_open(
+    server: Served, scene: str, frames: list[tuple[int, bytes]]
+) -> None:
+    with Raw(server, f"/play/{scene}?take=play-{scene}") as client:
+        assert [client.frame() for _ in frames] == frames
+        assert client.silent()
+        said = told(server, f"play-{scene}", "outcomes")
+    assert (said["outcomes"], said["closed"]) == (["complete"], None)
+    assert said["size"] == sum(len(data) for opcode, data in frames if opcode == TEXT)
+
+
+def test_an_end_that_closes(server: Served) -> None:
+    with Raw(server, "/play/whole?take=end&end=4001") as client:
+        assert [client.frame() for _ in range(3)] == [
+            (TEXT, ONE),
+            (TEXT, TWO),
+            (CLOSE, close(4001, "that was all")),
+        ]
+        client.send(frame(CLOSE, close(4001)))
+        assert client.rest() == (b"", "FIN")
+    assert told(server, "end", "outcomes")["outcomes"] == ["complete"]
+
+
+@pytest.mark.parametrize(
+    ("scene", "sent", "end", "outcome"),
+    [
+        ("cut", ONE, "FIN", "cut"),
+        ("reset", ONE, "RST", "reset"),
+        ("hang-briefly", ONE, "FIN", "hang"),
+        ("limit-cut", ONE, "FIN", "cut"),
+        ("limit-reset", ONE, "RST", "reset"),
+        ("limit-nothing", ONE, "FIN", "cut"),
+    ],
+)
+def test_an_answer_that_breaks_off(server: Served, scene: str, sent: bytes, end: str, outcome: str) -> None:
+    with Raw(server, f"/play/{scene}?take=break-{scene}") as client:
+        assert client.frame() == (TEXT, sent)
+        assert client.rest() == (b"", end)
+    said = told(server, f"break-{scene}", "outcomes")
+    assert (said["size"], said["outcomes"]) == (len(sent), [outcome])
+
+
+def test_an_answer_that_cannot_be_encoded(server: Served) -> None:
+    with Raw(server, "/play/broken?take=broken") as client:
+        assert client.frame() == (TEXT, ONE)
+        assert client.closed() == (1011, "")
+    assert told(server, "broken", "outcomes")["outcomes"] == ["failed"]
+
+
+@pytest.mark.parametrize(("scene", "outcome"), [("pause", "left"), ("hang", "hang")])
+@pytest.mark.parametrize("goodbye", [b"", frame(CLOSE, close(1000))])
+def test_a_client_that_leaves_ends_the_answer(server: Served, scene: str, outcome: str, goodbye: bytes) -> None:
+    take = f"{scene}-{len(goodbye)}"
+    with Raw(server, f"/play/{scene}?take={take}") as client:
+        assert client.frame() == (TEXT, ONE)
+        assert client.silent()
+        client.send(goodbye)
+    assert told(server, take, "outcomes")["outcomes"] == [outcome]
+
+
+def test_an_answer_that_is_cancelled_leaves_the_others_alone(server: Served) -> None:
+    with Raw(server, "/play/second?lanes=2&take=lanes") as client:
+        assert [client.frame() for _ in range(2)] == [(TEXT, ONE), (TEXT, ONE)]
+        client.text(b"stop the first")
+        assert client.frame() == (TEXT, TWO)
+        assert client.silent()
+    assert told(server, "lanes", "outcomes")["outcomes"] == ["cut", "complete"]
+
+
+def test_the_frames_of_answers_that_play_at_once_stay_whole(server: Served) -> None:
+    with Raw(server, "/play/large?lanes=3", receive_buffer=4096) as client:
+        client.send(frame(PING, b"amid them"))
+        frames = [client.frame() for _ in range(13)]
+    assert frames.count((TEXT, b"x" * (1 << 20))) == 12
+    assert frames.count((PONG, b"amid them")) == 1
+
+
+def test_a_slow_reader_keeps_nobody_waiting_and_fills_no_memory(server: Served) -> None:
+    with Raw(server, "/play/flood?take=flood", receive_buffer=4096) as slow:
+        slow.frame()
+        with Raw(server, "/play/whole") as other:
+            assert other.frame() == (TEXT, ONE)
+    said = told(server, "flood", "outcomes")
+    assert said["outcomes"] == ["left"]
+    assert said["size"] < FLOOD / 8
