@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from mockllm import __version__, chat_socket, conversations_views, responses_socket, responses_views
@@ -14,10 +15,11 @@ from mockllm.apis.errors import ApiError
 from mockllm.journal import Recorder
 from mockllm.mock import Api, Mock
 from mockllm.responses_api import Responses
-from mockllm.serving import Mocks, Mounted
+from mockllm.serving import MOCK, Mocks, Mounted
 from mockllm.sessions import session_name
-from mockllm.transports.clock import request_began
-from mockllm.views import current_mock, played, request_headers
+from mockllm.transports.clock import monotonic, request_began
+from mockllm.transports.websocket import SOCKET
+from mockllm.views import Played, current_mock, played, request_headers
 
 # The largest request body, in bytes; a conversation with images has tens of millions.
 LARGEST_BODY = 64 * 1024 * 1024
@@ -52,6 +54,7 @@ def create_app(mocks: Mocks) -> Flask:
     app.add_url_rule("/-/healthy", "healthy", lambda: {"status": "ok", "version": __version__})
     app.add_url_rule("/-/journal", "journal", lambda: jsonify(entries=mocks.journal.entries()))
     app.add_url_rule("/-/reset", "reset", lambda: _reset(mocks), methods=["POST"])
+    app.after_request(partial(_record, mocks))
     app.register_error_handler(ApiError, _api_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _our_error)
@@ -113,10 +116,23 @@ def _reset(mocks: Mocks) -> dict[str, str]:
     return {"status": "reset"}
 
 
+def _record(mocks: Mocks, response: Response) -> Response:
+    """Put a call of the API that no rule has answered into the journal: a wrong URL above all."""
+    upgraded = request.environ.get(SOCKET)
+    recorded = isinstance(response, Played) or (upgraded is not None and upgraded.accepted)
+    if not recorded and request.path != "/" and not request.path.startswith("/-/"):
+        mock: Mock | None = request.environ[MOCK]
+        entry = mocks.journal.begin(mock.name if mock else "", request.method, request.path)
+        entry.status, entry.error = response.status_code, g.get("error")
+        Recorder(entry).ended(monotonic() - request_began(request.environ), "complete")
+    return response
+
+
 # -- errors -----------------------------------------------------------------------------------------------------
 
 
 def _api_error(error: ApiError) -> Response:
+    g.error = error.message
     return Response(error.body, error.status, error.headers, content_type=error.content_type)
 
 

@@ -102,8 +102,9 @@ def access_line(entry: Entry) -> str:
     called = f"{entry.rule} ({entry.place})" if entry.rule else entry.place
     status = entry.status if entry.status is not None else "-"
     ended = "" if entry.outcome == "complete" else f"  {entry.outcome}"
+    mock = f"/{entry.mock}" if entry.mock else ""
     line = (
-        f"{entry.time[11:19]}  {entry.method} {entry.path}  {status}  {entry.transport or '-'}"
+        f"{entry.time[11:19]}  {entry.method} {mock}{entry.path}  {status}  {entry.transport or '-'}"
         f"  {entry.error or called or '-'}  {(entry.took or 0) * 1000:.0f} ms{ended}"
     )
     # An error may quote what the client sent: line feeds, and codes that a terminal obeys.

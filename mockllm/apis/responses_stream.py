@@ -68,7 +68,7 @@ _KINDS = {
         added="response.reasoning_summary_part.added",
         closed="response.reasoning_summary_part.done",
     ),
-    # Its part is added and done like a message's: the SDK for Node refuses a delta of a part that it does not know.
+    # Its part is added and done like a message's: the SDK for Node refuses deltas of a part that was not added.
     "reasoning_text": _Kind("response.reasoning_text.delta", "response.reasoning_text.done"),
     "function_call": _Kind(
         "response.function_call_arguments.delta",
