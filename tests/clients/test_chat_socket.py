@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -437,23 +436,15 @@ def test_any_text_is_a_request_or_an_error(text: str) -> None:
 # -- the examples -----------------------------------------------------------------------------------------------
 
 
-def example(language: str) -> str:
-    """The client in the documentation."""
-    found = re.search(rf"^```{language}\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
+def example() -> str:
+    """The client in the documentation. (That in JavaScript is run by scripts/test-node.)"""
+    found = re.search(r"^```python\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
     assert found
     return found[1]
 
 
 def run(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE).stdout
-
-
-def node(*arguments: str) -> str:
-    found = shutil.which("node")
-    if found is None:
-        pytest.skip("there is no node")
-    # Node has the browser's WebSocket: from version 22 on without the flag.
-    return run(found, "--experimental-websocket", "--no-warnings", *arguments)
 
 
 TALK = f"You: Hi\nMock: {GREETING}\nYou: fast\nMock: quick\n"
@@ -463,10 +454,4 @@ WRITTEN = "ws://127.0.0.1:8000/v1/chat"
 def test_the_python_clients(server: Served) -> None:
     url = f"ws{server.url[4:]}/v1/chat"
     assert run(sys.executable, str(EXAMPLES / "chat_socket.py"), url) == TALK
-    assert run(sys.executable, "-c", example("python").replace(WRITTEN, url)) == GREETING
-
-
-def test_the_javascript_clients(server: Served) -> None:
-    url = f"ws{server.url[4:]}/v1/chat"
-    assert node(str(EXAMPLES / "chat_socket.mjs"), url) == TALK
-    assert "".join(node("-e", example("js").replace(WRITTEN, url)).splitlines()) == GREETING
+    assert run(sys.executable, "-c", example().replace(WRITTEN, url)) == GREETING

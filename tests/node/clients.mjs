@@ -5,17 +5,28 @@
 // Prints one line a check, and how many passed; the exit status is 1 if any failed.
 
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { once as happened } from "node:events";
+import { readFile } from "node:fs/promises";
+import { promisify } from "node:util";
+import { WebSocket } from "ws";
 import OpenAI from "openai";
 import { zodResponseFormat, zodTextFormat } from "openai/helpers/zod";
 import { createOpenAI } from "@ai-sdk/openai";
 import { generateText, jsonSchema, Output, stepCountIs, streamText, tool } from "ai";
 import { z } from "zod";
 
+const run = promisify(execFile);
+const examples = new URL("../../examples/clients/", import.meta.url);
+const document = new URL("../../docs/websocket-chat.md", import.meta.url);
+
 const baseURL = process.argv[2];
 const only = process.argv[3] ?? "";
 const client = new OpenAI({ baseURL, apiKey: "node" });
 const once = new OpenAI({ baseURL, apiKey: "node", maxRetries: 0 });
 const vercel = createOpenAI({ baseURL, apiKey: "node" });
+
+const socketURL = baseURL.replace("http", "ws");
 
 const model = "gpt-4o";
 const user = (content) => [{ role: "user", content }];
@@ -148,6 +159,45 @@ const checks = {
     assert(error instanceof OpenAI.RateLimitError);
   },
 
+  "ws chat: a conversation": async () => {
+    const socket = new WebSocket(`${socketURL}/chat`, { headers: { Authorization: "Bearer ws" } });
+    await happened(socket, "open");
+    socket.send(JSON.stringify({ model, messages: user("hello"), request_id: "r-1" }));
+    assert.equal(await answer(socket), "Hello, gpt-4o!");
+    socket.send(JSON.stringify({ role: "user", content: "limited" }));
+    assert.equal((await frame(socket)).error.code, "rate_limit_exceeded");
+    socket.send(JSON.stringify({ role: "user", content: "hello" }));
+    assert.equal(await answer(socket), "Hello, gpt-4o!");
+    socket.close(1000);
+    assert.equal((await happened(socket, "close"))[0], 1000);
+  },
+  "ws chat: cut, and cut clean": async () => {
+    for (const [content, code] of [["cut short", 1006], ["stop short", 1000]]) {
+      const socket = new WebSocket(`${socketURL}/chat`);
+      await happened(socket, "open");
+      socket.send(JSON.stringify({ model, messages: user(content) }));
+      assert.equal((await happened(socket, "close"))[0], code);
+    }
+  },
+  "ws chat: the example, and the document's": async () => {
+    const { stdout } = await run(process.execPath, [new URL("chat_socket.mjs", examples).pathname, `${socketURL}/chat`]);
+    assert.match(stdout, /^You: Hi\nMock: .+\nYou: fast\nMock: .+\n$/);
+    const [, source] = (await readFile(document, "utf8")).match(/^```js\n(.*?)^```/ms);
+    const written = await run(process.execPath, ["-e", source.replace("ws://127.0.0.1:8000/v1/chat", `${socketURL}/chat`)]);
+    assert.match(written.stdout, /\S/);
+  },
+  "ws responses: two turns": async () => {
+    const socket = new WebSocket(`${socketURL}/responses`, { headers: { Authorization: "Bearer ws" } });
+    await happened(socket, "open");
+    socket.send(JSON.stringify({ type: "response.create", model, input: "weather", tools, store: false }));
+    const { id, output } = await completed(socket);
+    const { call_id } = output.find((item) => item.type === "function_call");
+    const input = [{ type: "function_call_output", call_id, output: '{"temp": 7}' }];
+    socket.send(JSON.stringify({ type: "response.create", model, input, previous_response_id: id, store: false }));
+    assert.equal((await completed(socket)).output[0].content[0].text, "It is 7 °C.");
+    socket.close();
+  },
+
   "ai-sdk chat: generateText": async () => {
     const { text, finishReason } = await generateText({ model: vercel.chat(model), prompt: "hello" });
     assert.deepEqual([text, finishReason], ["Hello, gpt-4o!", "stop"]);
@@ -180,6 +230,37 @@ async function toolLoop(languageModel) {
   const get_weather = tool({ inputSchema: jsonSchema(parameters), execute: async () => ({ temp: 7 }) });
   const { text } = streamText({ model: languageModel, prompt: "weather", tools: { get_weather }, stopWhen: stepCountIs(3) });
   return text;
+}
+
+async function frame(socket) {
+  const [data] = await happened(socket, "message");
+  return data.toString() === "[DONE]" ? null : JSON.parse(data);
+}
+
+// The text of one streamed answer. Frames that come in one read come as one turn's events, so all are listened to.
+function answer(socket) {
+  return new Promise((resolve) => {
+    let said = "";
+    socket.on("message", function listen(data) {
+      if (data.toString() !== "[DONE]") {
+        said += JSON.parse(data).choices[0].delta.content ?? "";
+        return;
+      }
+      socket.off("message", listen);
+      resolve(said);
+    });
+  });
+}
+
+function completed(socket) {
+  return new Promise((resolve) => {
+    socket.on("message", function listen(data) {
+      const event = JSON.parse(data);
+      if (event.type !== "response.completed") return;
+      socket.off("message", listen);
+      resolve(event.response);
+    });
+  });
 }
 
 let [passed, failed] = [0, 0];
