@@ -39,7 +39,7 @@ _BRACES = re.compile(
     r'"""[\s\S]*?"""|\'\'\'[\s\S]*?\'\'\'|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|#[^\n]*|\{\{[\s\S]*?\}\}'
     r"|(?<=matches )\s*/(?:\\.|[^/\\\n])+/|(?<== )/(?:\\.|[^/\\\n])+/|[{}]"
 )
-_TOP_LEVEL = {"INCLUDE", "LET", "DEFINE", "DEFAULTS", "RULE", "WHEN", "OTHERWISE", "GIVEN", "SCENARIO", "TEST"}
+_TOP_LEVEL = set("include let define defaults rule when otherwise given scenario socket test".split())
 _FLAGS = re.compile(r"(?:matches|=)\s*/(?:\\.|[^/\\\n])+/[imsx]*\Z")
 _BEFORE = re.compile(r"([A-Za-z_-]+)(?:\s+([A-Za-z_-]+))?\s*\Z")
 
@@ -176,7 +176,7 @@ def _braces(
     if token.type == "LBRACE" and source.text[at - 1 : at + 1] == "{{":
         _misplaced_expression(source, at - 1, diagnostics)
         return True
-    declares = token.type in _TOP_LEVEL and source.text[at - 1 : at] in ("", "\n")
+    declares = str(token) in _TOP_LEVEL and source.text[at - 1 : at] in ("", "\n")
     if not unclosed or not (token.type == "$END" or "RBRACE" in accepts or declares):
         return False
     opening, secondary = unclosed[-1], None

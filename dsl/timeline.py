@@ -96,6 +96,13 @@ class Comment(Event):
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Push(Event):
+    """A frame of the script's own on a socket: a JSON value. Not a chunk."""
+
+    value: Any
+
+
 # -- how the bytes leave: for the transport, which alone can count bytes -----------------------------------
 
 
@@ -158,7 +165,7 @@ class Hang(Event):
 
 @dataclass(frozen=True, slots=True)
 class Close(Event):
-    """A WebSocket close frame."""
+    """A WebSocket close frame. With code 1000 the answer is completed first; any other breaks it off."""
 
     code: int = 1000
     reason: str = ""
@@ -196,7 +203,20 @@ class Timeline:
     @property
     def speaks(self) -> bool:
         """Whether anything reaches the client before the ending."""
-        return any(isinstance(event, Said | Raw | Comment) for event in self.events)
+        return any(isinstance(event, Said | Raw | Comment | Push) for event in self.events)
+
+    @property
+    def completes(self) -> bool:
+        """Whether the endpoint's own terminal events follow what is said."""
+        ending = self.ending
+        return isinstance(ending, End) or (isinstance(ending, Close) and ending.code == 1000)
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it is no answer of an API, but only frames of the script's own, or a close."""
+        if any(isinstance(event, Said) for event in self.events):
+            return False
+        return isinstance(self.ending, Close) or any(isinstance(event, Push) for event in self.events)
 
     @property
     def only_raw(self) -> bool:

@@ -9,13 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from heapq import merge
-from operator import attrgetter
 from random import Random
 from typing import Any
 
 from dsl.request import Headers, Request
-from dsl.timeline import ByteRate, Call, Close, Comment, Cut, End, Event, Fail, Raw, Timeline
+from dsl.timeline import ByteRate, Call, Close, Comment, Cut, End, Event, Fail, Push, Raw, Timeline
 from mockllm.apis import chat_request, errors, identifiers, replies
 from mockllm.apis.answer import Answer
 from mockllm.apis.chat_object import completion, custom_tools, opened_call, uses_functions
@@ -27,7 +25,6 @@ from mockllm.apis.speech import speeches
 from mockllm.apis.validation import Text
 from mockllm.transports.frames import Body, Frame, Part, Reply, Stream
 from mockllm.transports.websocket import LARGEST_MESSAGE
-from mockllm.transports.websocket_player import Ping
 
 Json = dict[str, Any]
 
@@ -138,8 +135,9 @@ class Turn:
             if not (answer.request.stream and timeline.speaks):
                 status = error.status
             found = self._failing(answer, error)
-        pings = [Ping(event.at, utf8(event.text)[:125]) for event in timeline.events if isinstance(event, Comment)]
-        return Stream(status, (), merge(pings, found, key=attrgetter("at")))
+        elif timeline.is_bare:
+            found = replies.bare_parts(timeline)
+        return Stream(status, (), found)
 
     def error_reply(self, error: ApiError, random: Random) -> Body:
         return Body(error.status, (), self._envelope(error), End(0))
@@ -168,8 +166,7 @@ class Turn:
 
     def _parts(self, answer: Answer) -> Iterator[Part]:
         if answer.request.stream:
-            spoken = tuple(event for event in answer.timeline.events if not isinstance(event, Comment))
-            yield from parts(replace(answer, timeline=replace(answer.timeline, events=spoken)), Framing())
+            yield from parts(answer, Framing())
             return
         ending = answer.ending
         limit, rate = replies.brakes(answer)
@@ -177,7 +174,12 @@ class Turn:
             yield ByteRate(ending.at, rate)
         if limit is not None:
             yield replace(limit, at=ending.at)
-        if isinstance(ending, End):
+        for event in answer.timeline.events:
+            if isinstance(event, Comment | Push):
+                yield replies.own_frame(event, sse=False)
+        if isinstance(ending, End) and (
+            answer.timeline.completes or not isinstance(answer.timeline.ending, Close)
+        ):
             yield Frame(ending.at, _in_one_line(answer))
         yield ending
 

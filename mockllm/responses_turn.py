@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from heapq import merge
-from operator import attrgetter
 from random import Random
 from typing import Any
 
 from dsl.request import Headers, Request
-from dsl.timeline import Close, Comment, Cut, End, Fail
+from dsl.timeline import Close, Cut, End, Ending, Fail
 from mockllm.apis import errors, responses_request
 from mockllm.apis.answer import Answer
 from mockllm.apis.errors import ApiError
+from mockllm.apis.replies import bare_parts
 from mockllm.apis.responses import refuses
 from mockllm.apis.responses_output import Output
 from mockllm.apis.responses_request import Items, Json
@@ -26,7 +25,6 @@ from mockllm.apis.responses_stream import Wire, failure, parts
 from mockllm.apis.serialise import compact, utf8
 from mockllm.archive import Shelf, Stored
 from mockllm.transports.frames import Body, Frame, Part, Reply, Stream
-from mockllm.transports.websocket_player import Ping
 
 # Keys of the frame that are no parameters of the request. `stream` and `background` are not meant to be sent, but
 # some clients do.
@@ -84,6 +82,7 @@ class Turn:
         self._elapsed = elapsed
         self._context: Items = ()
         self._output: Output | None = None
+        self._ending: Ending | None = None
         self._failed = False
 
     # -- for `Mock.answer` ------------------------------------------------------------------------------------
@@ -109,9 +108,12 @@ class Turn:
             self._failed = True
             error = errors.from_fail(timeline.ending, prompt="input")
             return Stream(error.status, (), iter(self._failure(error, timeline.duration)))
+        if timeline.is_bare:
+            self._ending = timeline.ending
+            return Stream(200, (), bare_parts(timeline))
         self._output = Output(answer)
-        pings = [Ping(event.at, utf8(event.text)[:125]) for event in timeline.events if isinstance(event, Comment)]
-        return Stream(timeline.status or 200, (), merge(pings, self._parts(answer), key=attrgetter("at")))
+        self._ending = timeline.ending
+        return Stream(timeline.status or 200, (), self._parts(answer))
 
     def error_reply(self, error: ApiError, random: Random) -> Body:
         self._failed = True
@@ -124,7 +126,7 @@ class Turn:
     @property
     def end(self) -> Close | None:
         """What the end of the answer does: it closes the socket so, or leaves it open if None."""
-        match self._output and self._output.answer.timeline.ending:
+        match self._ending:
             case Close() as close:
                 return close
             case Cut(at=at, clean=True):

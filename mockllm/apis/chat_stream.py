@@ -18,11 +18,10 @@ from dsl.timeline import (
     ByteLimit,
     ByteRate,
     Call,
-    Close,
     Comment,
-    End,
     Fail,
     Finish,
+    Push,
     Raw,
     Refuse,
     Said,
@@ -42,7 +41,7 @@ from mockllm.apis.chat_object import (
     uses_functions,
 )
 from mockllm.apis.identifiers import alphanumerics
-from mockllm.apis.replies import comment
+from mockllm.apis.replies import own_frame
 from mockllm.apis.serialise import compact, utf8
 from mockllm.apis.speech import Speech
 from mockllm.apis.usage import usage
@@ -121,14 +120,12 @@ class _Stream:
                 for voice in voices:
                     if event is not voice.speech.first or not voice.opens_with_call:
                         yield self.say(event, voice)
-            elif isinstance(event, Raw):
-                yield Frame(event.at, event.data)
-            elif isinstance(event, Comment):
-                yield comment(event)
+            elif isinstance(event, Raw | Comment | Push):
+                yield own_frame(event, sse=self.framing is SSE)
             elif isinstance(event, ByteRate | ByteLimit):
                 yield event
         ending = self.answer.timeline.ending
-        if isinstance(ending, End | Close) and not self.answer.timeline.only_raw:
+        if self.answer.timeline.completes and not self.answer.timeline.only_raw:
             yield from self.end(ending.at)
         elif isinstance(ending, Fail):
             yield _error(ending, self.framing)

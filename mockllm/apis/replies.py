@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from random import Random
 
-from dsl.timeline import ByteLimit, ByteRate, Comment, End, Raw, Said
+from dsl.timeline import ByteLimit, ByteRate, Comment, Cut, End, Hang, Push, Raw, Reset, Said, Timeline
 from mockllm.apis.answer import Answer
 from mockllm.apis.errors import ApiError
 from mockllm.apis.headers import RATE_LIMITS, response_headers
-from mockllm.apis.serialise import utf8
-from mockllm.transports.frames import Body, Frame, Headers
+from mockllm.apis.serialise import compact, utf8
+from mockllm.transports.frames import Body, Frame, Headers, Part, Ping
 
 
 def error_reply(error: ApiError, random: Random, at: float = 0.0, answer: Answer | None = None) -> Body:
@@ -21,10 +22,30 @@ def error_reply(error: ApiError, random: Random, at: float = 0.0, answer: Answer
     return Body(error.status, headers, error.body, End(at), limit, rate)
 
 
-def comment(event: Comment) -> Frame:
-    """A comment of an SSE stream."""
+def own_frame(event: Raw | Comment | Push, *, sse: bool) -> Frame:
+    """What a script sends past the API: on a socket, a comment is a ping; elsewhere there are no pushes."""
+    if isinstance(event, Raw):
+        return Frame(event.at, event.data)
+    if isinstance(event, Push):
+        return Frame(event.at, utf8(compact(event.value)))
+    if not sse:
+        return Ping(event.at, utf8(event.text)[:125])
     lines = "".join(f": {line}\n" for line in event.text.splitlines() or [""])
     return Frame(event.at, utf8(lines + "\n"))
+
+
+def bare_parts(timeline: Timeline) -> Iterator[Part]:
+    """The parts of a timeline that is no answer of an API: the script's own frames on a socket, and its end."""
+    for event in timeline.events:
+        if isinstance(event, Raw | Comment | Push):
+            yield own_frame(event, sse=False)
+        elif isinstance(event, ByteRate | ByteLimit):
+            yield event
+    ending = timeline.ending
+    if isinstance(ending, Reset | Hang) or (isinstance(ending, Cut) and not ending.clean):
+        yield ending
+    else:
+        yield End(ending.at)
 
 
 def first_byte(answer: Answer) -> float:

@@ -20,12 +20,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from dsl.timeline import ByteLimit, ByteRate, Call, Close, Comment, Cut, End, Event, Fail, Hang, Raw, Reset, Text
+from dsl.timeline import ByteLimit, ByteRate, Call, Close, Comment, Cut, Event, Fail, Hang, Push, Raw, Reset, Text
 from mockllm.apis import errors
 from mockllm.apis.answer import Answer
 from mockllm.apis.errors import ApiError
 from mockllm.apis.identifiers import alphanumerics
-from mockllm.apis.replies import comment
+from mockllm.apis.replies import own_frame
 from mockllm.apis.responses_object import COMPACT, set_state, stage
 from mockllm.apis.responses_output import Item, Output, Part, Place, token_logprobs
 from mockllm.apis.serialise import compact, utf8
@@ -142,22 +142,20 @@ class _Stream:
     def parts(self) -> Iterator[StreamPart]:
         timeline = self.answer.timeline
         ending = timeline.ending
-        silent = not timeline.speaks and isinstance(ending, Cut | Reset | Hang)
+        silent = not timeline.speaks and isinstance(ending, Cut | Reset | Hang | Close)
         if not silent and not timeline.only_raw:
             yield from self.open()
         for number, event in enumerate(timeline.events):
             place = self.output.places[number]
             if place is not None:
                 yield from self.say(number, event, place)
-            elif isinstance(event, Raw):
-                yield Frame(event.at, event.data)
-            elif isinstance(event, Comment) and self.wire.sse:
-                yield comment(event)
+            elif isinstance(event, Raw | Comment | Push):
+                yield own_frame(event, sse=self.wire.sse)
             elif isinstance(event, ByteRate | ByteLimit):
                 yield event
         if isinstance(ending, Fail):
             yield self.fail(ending)
-        elif isinstance(ending, End | Close) and not timeline.only_raw:
+        elif timeline.completes and not timeline.only_raw:
             yield from self.end(ending.at)
         yield self.answer.ending
 

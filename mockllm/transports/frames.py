@@ -18,6 +18,11 @@ class Frame:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Ping(Frame):
+    """A frame that leaves as a ping, on a socket. Its data has 125 bytes at most."""
+
+
 # How a transport ends a body. API errors are frames by now, a clean cut is an `End` without a terminal frame.
 Ending = End | Cut | Reset | Hang
 

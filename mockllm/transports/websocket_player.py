@@ -17,14 +17,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 
 from gevent.hub import Waiter, get_hub
 from geventwebsocket.exceptions import WebSocketError
 
 from dsl.timeline import ByteLimit, ByteRate, Close, Cut, Hang, Reset
 from mockllm.transports.clock import Clock
-from mockllm.transports.frames import Ending, Frame, Part
+from mockllm.transports.frames import Ending, Frame, Part, Ping
 from mockllm.transports.watch import Outcome, Unwatched, Watcher
 from mockllm.transports.websocket import Socket
 from mockllm.transports.websocket_frames import INTERNAL_ERROR
@@ -33,11 +32,6 @@ from mockllm.transports.websocket_frames import INTERNAL_ERROR
 _BATCH = 65536
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Ping(Frame):
-    """A frame that leaves as a ping. Its data has 125 bytes at most."""
 
 
 class _Cancelled(Exception):

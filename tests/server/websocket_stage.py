@@ -13,7 +13,7 @@ from dsl.timeline import ByteLimit, ByteRate, Close, Cut, End, Hang, Reset
 from mockllm.transports.clock import monotonic
 from mockllm.transports.frames import Frame, Part
 from mockllm.transports.websocket import BadHandshake, Socket, socket_of
-from mockllm.transports.websocket_player import Ping, SocketPlayer
+from mockllm.transports.websocket_player import SocketPlayer
 from tests.server.stage import HOUR, Take
 
 ONE, TWO = b"one", "zwöi".encode()
