@@ -25,10 +25,7 @@ from dsl.values import ListMaker, Literal, Maker, ObjectMaker, Rendered, Variabl
 FINISH_REASONS = ("stop", "length", "tool_calls", "content_filter", "function_call")
 USAGE_KEYS = ("input", "output", "cached", "reasoning")
 ENDINGS = (nodes.Fail, nodes.Cut, nodes.Reset, nodes.Hang, nodes.Close)
-LATER = {
-    nodes.Push: "push", nodes.Every: "every", nodes.Close: "close", nodes.Logprobs: "logprobs",
-    nodes.Dialect: "dialect", nodes.Split: "split", nodes.Limit: "limit",
-}  # fmt: skip
+LATER = {nodes.Logprobs: "logprobs", nodes.Dialect: "dialect", nodes.Split: "split", nodes.Limit: "limit"}
 
 _JSON_WORDS = ("true", "false", "null")
 _NOTHING = statements.Block(())
@@ -36,11 +33,15 @@ _NOTHING = statements.Block(())
 
 @dataclass(frozen=True)
 class Context:
-    """Where a body stands: the key of its rule, the captures of its condition, the names of its blocks."""
+    """Where a body stands: the key of its rule, the captures of its condition, the names of its blocks.
+
+    `socket` is whether it may only be performed on a socket, or may be for all that is known.
+    """
 
     key: str
     captures: Captures = Captures()  # noqa: RUF009 (it is immutable)
     locals: frozenset[str] = frozenset()
+    socket: bool = False
 
 
 class BodyCompiler:
@@ -70,6 +71,13 @@ class BodyCompiler:
             if not isinstance(self._names.constant(reference), nodes.Regex | nodes.Rate | nodes.Jittered):
                 found[name] = self._reference(reference)
         return found
+
+    def timer(self, delay: nodes.Delay) -> statements.Delay:
+        """The delay of a timer of a socket, which cannot be a parameter."""
+        self._context = Context("")
+        compiled = self._delay(delay)
+        assert isinstance(compiled, statements.Delay)
+        return compiled
 
     def _visit(self, node: nodes.Node) -> Statement:
         if type(node) in LATER:
@@ -114,6 +122,15 @@ class BodyCompiler:
 
     def visit_Comment(self, node: nodes.Comment) -> Statement:
         return statements.Comment(self._value(node.text))
+
+    def visit_Push(self, node: nodes.Push) -> Statement:
+        self._check_socket("push", node.span)
+        return statements.Push(self._value(node.value))
+
+    def _check_socket(self, word: str, span: Span) -> None:
+        if not self._context.socket:
+            help = "put the rule into a `socket` block, or add `transport is websocket` to its condition"
+            self._refuse("E221", f"`{word}` stands where there is no socket", span, help=help)
 
     # -- when it is said
 
@@ -167,6 +184,16 @@ class BodyCompiler:
 
     def visit_Hang(self, node: nodes.Hang) -> Statement:
         return statements.Hang(node.duration.seconds if node.duration else None)
+
+    def visit_Close(self, node: nodes.Close) -> Statement:
+        self._check_socket("close", node.span)
+        code = 1000
+        if node.code is not None:
+            code = self._whole(node.code, 1000, "the code of a close", 4999)
+            if code in (1004, 1005, 1006, 1015) or 1015 < code < 3000:
+                message = f"no close frame may carry the code {code}"
+                self._refuse("E211", message, node.code.span, help="own codes are those from 3000 to 4999")
+        return statements.Close(code, None if node.reason is None else self._value(node.reason))
 
     # -- what surrounds it
 
@@ -268,6 +295,11 @@ class BodyCompiler:
             body = self._visit(block.body)
         self._open.popitem()
         return statements.Use(tuple(zip(names, makers, strict=True)), body)
+
+    def visit_Every(self, node: nodes.Every) -> Statement:
+        help = "write it into a `socket` block itself, or use `repeat`"
+        self._refuse("E222", "`every` stands inside of a body", node.span, help=help)
+        return _NOTHING
 
     def visit_Go(self, node: nodes.Go) -> Statement:
         self._refuse("E206", "`go` stands outside a scenario", node.span)

@@ -85,7 +85,7 @@ class Builder:
     def first(self, c: Children) -> Any:
         return next(self.operands(c), c[0])
 
-    text = value = delay = event = tolerance = split = first
+    text = value = delay = tolerance = split = first
 
     def name(self, c: Children) -> nodes.Name:
         """A name that may be written as a text."""
@@ -93,6 +93,11 @@ class Builder:
         return named if isinstance(named, nodes.Name) else nodes.Name(named.value, span=named.span)
 
     tool = name
+
+    def event(self, c: Children) -> nodes.Name:
+        """The type of an event, bare or as a text."""
+        written = self.name(c).text if len(c) == 1 else "".join(str(token) for token in c)
+        return nodes.Name(written, span=self.span(c))
 
     def pair(self, c: Children) -> nodes.Pair:
         return nodes.Pair(self.name(c), c[2], span=self.span(c))

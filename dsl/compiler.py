@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from random import Random
@@ -11,13 +11,15 @@ from dsl import fields, nodes
 from dsl.body_compiler import BodyCompiler, Context
 from dsl.checker import check_rules, check_states
 from dsl.condition_compiler import Captures, ConditionCompiler, Guard, Invalid
+from dsl.conditions import And, Member
 from dsl.diagnostics import Diagnostic, Diagnostics, ScriptError, did_you_mean
 from dsl.helpers import helpers
 from dsl.performance import Performance, Statement
 from dsl.request import Request
 from dsl.resolver import Resolved, Resolver
 from dsl.session import Session
-from dsl.source import Source
+from dsl.sockets import Handler, SocketScript, Timer
+from dsl.source import Source, Span
 from dsl.table import Match, Rule, RuleTable
 from dsl.timeline import Timeline
 from dsl.values import Maker, Scope
@@ -31,6 +33,7 @@ class Script:
         seed: the seed that it sets, or None.
         models: the models that exist, or None if any does.
         named_models: the models that its conditions name, in order.
+        sockets: what it says of WebSockets, by path.
         files: the script's own file and what it includes.
         warnings: what the checker has to say of it.
     """
@@ -40,6 +43,7 @@ class Script:
         self.seed = settings.seed
         self.models = settings.models
         self.named_models: tuple[str, ...] = ()
+        self.sockets: Mapping[str, SocketScript] = {}
         self.files: tuple[Path, ...] = ()
         self.warnings: tuple[Diagnostic, ...] = ()
         self._conversation = settings.conversation
@@ -54,16 +58,26 @@ class Script:
         return None if value is None else str(value)
 
     def perform(
-        self, match: Match, request: Request, session: Session, random: Random, now: Callable[[], datetime]
+        self,
+        match: Match,
+        request: Request,
+        session: Session,
+        random: Random,
+        now: Callable[[], datetime],
+        *,
+        with_defaults: bool = True,
     ) -> Timeline:
         """Perform the body of the rule that answers. `random` decides all that is left to chance.
+
+        What happens by itself on a socket answers nothing, and is performed without the defaults.
 
         Raises:
             PerformError: a template failed, or the answer grew too large.
         """
         scope = Scope(match.captures, helpers(random, now), request, session, match.nth, self._constants)
         performance = Performance(scope, session, random)
-        return performance.run(*self._defaults, match.rule.body, span=match.rule.node.span)
+        defaults = self._defaults if with_defaults else ()
+        return performance.run(*defaults, match.rule.body, span=match.rule.node.span)
 
 
 class Settings:
@@ -137,6 +151,7 @@ class _ScriptCompiler:
         self._bodies = BodyCompiler(resolved.names, diagnostics)
         self._settings = Settings()
         self._rules: list[Rule] = []
+        self._sockets: dict[str, SocketScript] = {}
 
     def compile(self) -> Script:
         for item in self._resolved.items:
@@ -145,55 +160,100 @@ class _ScriptCompiler:
         for block in self._resolved.names.blocks.values():
             # One that no rule uses is checked all the same; which captures there will be, nobody knows.
             names = frozenset(parameter.text for parameter in block.parameters)
-            self._bodies.compile(block.body, Context("", Captures(unknown=True), names))
+            self._bodies.compile(block.body, Context("", Captures(unknown=True), names, socket=True))
         for named in self._resolved.names.conditions.values():
             self._guard([named.condition])
         check_rules(self._rules, self._diagnostics)
         script = Script(tuple(self._rules), self._settings, constants)
+        script.sockets = self._sockets
         script.named_models = tuple(dict.fromkeys(self._models()))
         return script
 
     def _item(self, item: nodes.Item) -> None:
         if isinstance(item, nodes.Rule | nodes.Given):
-            self._rule_item(item, [])
+            self._rules += self._compiled(item, [])
+        elif isinstance(item, nodes.Socket):
+            self._socket(item)
         elif isinstance(item, nodes.Defaults):
             for setting in item.settings:
                 self._setting(setting)
-        elif isinstance(item, nodes.Scenario | nodes.Socket | nodes.ForEach):
+        elif isinstance(item, nodes.Scenario | nodes.ForEach):
             if isinstance(item, nodes.Scenario):
                 check_states(item, self._diagnostics)
             self._later(item)
         elif isinstance(item, nodes.Test):
             self._diagnostics.report("W410", "`test` is not supported yet: it is not run", item.name.span)
 
-    def _later(self, item: nodes.Scenario | nodes.Socket | nodes.ForEach) -> None:
-        word = {nodes.Scenario: "scenario", nodes.Socket: "socket", nodes.ForEach: "for each"}[type(item)]
+    def _later(self, item: nodes.Scenario | nodes.ForEach) -> None:
+        word = "scenario" if isinstance(item, nodes.Scenario) else "for each"
         head = item.span.source.span(item.span.start, item.span.start + len(word))
         self._diagnostics.report("E299", f"`{word}` is not supported yet", head)
 
     # -- rules
 
-    def _rule_item(self, item: nodes.RuleItem, given: list[nodes.Condition]) -> None:
+    def _compiled(
+        self, item: nodes.RuleItem, given: list[nodes.Condition], *, socket: bool = False
+    ) -> Iterable[Rule]:
+        """The rules of an item, under the conditions of the `given`s around it."""
         if isinstance(item, nodes.ForEach):
             self._later(item)
         elif isinstance(item, nodes.Given):
             for inner in item.rules:
-                self._rule_item(inner, [*given, item.condition])
+                yield from self._compiled(inner, [*given, item.condition], socket=socket)
         else:
-            parts = given if item.condition is None else [*given, item.condition]
-            guard = self._guard(parts)
-            span = item.span
-            key = item.name.text if item.name else f"{span.source.name}:{span.line}:{span.start}"
+            guard = self._guard(given if item.condition is None else [*given, item.condition])
             captures = guard.captures if guard else Captures(unknown=True)
-            body = self._bodies.compile(item.body, Context(key, captures))
+            socket = socket or guard is None or only_on_sockets(guard)
+            body = self._bodies.compile(item.body, Context(_key(item), captures, socket=socket))
             if guard is not None:
-                self._rules.append(Rule(item, key, guard, body))
+                yield Rule(item, _key(item), guard, body)
 
     def _guard(self, parts: list[nodes.Condition]) -> Guard | None:
         try:
             return self._conditions.guard(parts)
         except Invalid:
             return None
+
+    # -- sockets
+
+    def _socket(self, item: nodes.Socket) -> None:
+        path = item.path.value if isinstance(item.path, nodes.Text) else ""
+        if not path.startswith("/"):
+            help = 'write it in quotes, as in "/v1/realtime"'
+            message = "the path of a socket begins with a slash"
+            self._diagnostics.report("E223", message, item.path.span, help=help)
+        elif path in self._sockets:
+            self._diagnostics.report("E204", f"two sockets are on `{path}`", item.path.span)
+        rules: list[Rule] = []
+        handlers: list[Handler] = []
+        timers: list[Timer] = []
+        for inner in item.items:
+            if isinstance(inner, nodes.On):
+                handlers.append(Handler(inner.event.text, self._happening(inner, inner.event.span)))
+            elif isinstance(inner, nodes.Every | nodes.After):
+                timers += self._timer(inner)
+            else:
+                rules += self._compiled(inner, [], socket=True)
+        check_rules(rules, self._diagnostics)
+        self._sockets[path] = SocketScript(path, RuleTable(tuple(rules)), tuple(handlers), tuple(timers))
+
+    def _timer(self, item: nodes.Every | nodes.After) -> Iterable[Timer]:
+        delay = item.delay if isinstance(item, nodes.Every) else item.trigger
+        if isinstance(delay, nodes.Count):
+            message = "a socket counts time, and neither chunks nor bytes"
+            self._diagnostics.report("E214", message, delay.span, help="write a duration like `2m`")
+            return
+        compiled = self._bodies.timer(delay)
+        repeated = isinstance(item, nodes.Every)
+        if repeated and compiled.low <= 0:
+            self._diagnostics.report("E211", "the time between two must be more than 0", delay.span)
+        yield Timer(compiled, repeated, self._happening(item, delay.span))
+
+    def _happening(self, item: nodes.On | nodes.Every | nodes.After, guard: Span) -> Rule:
+        """What happens by itself, as a rule without a condition."""
+        node = nodes.Rule(None, None, item.body, guard=guard, span=item.span)
+        body = self._bodies.compile(item.body, Context(_key(node), socket=True))
+        return Rule(node, _key(node), Guard(None, (), Captures()), body)
 
     # -- defaults
 
@@ -236,3 +296,20 @@ class _ScriptCompiler:
         if isinstance(operand, nodes.Reference):
             operand = self._resolved.names.constant(operand) or operand
         return [text.value for text in nodes.walk(operand) if isinstance(text, nodes.Text)]
+
+
+def _key(rule: nodes.Rule) -> str:
+    """What names the counters of a rule in a session."""
+    span = rule.span
+    return rule.name.text if rule.name else f"{span.source.name}:{span.line}:{span.start}"
+
+
+def only_on_sockets(guard: Guard) -> bool:
+    """Whether a rule's condition says that it answers on sockets only."""
+    condition = guard.condition
+    parts = condition.parts if isinstance(condition, And) else (condition,)
+    return any(
+        isinstance(part, Member) and part.tested == ("transport", ()) and part.values == ("websocket",)
+        for part in parts
+        if not getattr(part, "negative", False)
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from random import Random
 
 from dsl import timeline, tokens
 from dsl.conditions import is_number
@@ -24,8 +25,11 @@ class Delay:
     jitter: Jitter = Jitter()  # noqa: RUF009 (it is immutable)
 
     def seconds(self, on: Performance) -> float:
-        middle = self.low if self.low == self.high else on.random.uniform(self.low, self.high)
-        return self.jitter.around(middle, on.random)
+        return self.draw(on.random)
+
+    def draw(self, random: Random) -> float:
+        middle = self.low if self.low == self.high else random.uniform(self.low, self.high)
+        return self.jitter.around(middle, random)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +173,16 @@ class Comment:
 
 
 @dataclass(frozen=True, slots=True)
+class Push:
+    """A frame of the script's own, on a socket."""
+
+    value: Maker
+
+    def perform(self, on: Performance) -> None:
+        on.add(timeline.Push(on.now, self.value.make(on.scope)))
+
+
+@dataclass(frozen=True, slots=True)
 class Choices:
     """All the choices of a body."""
 
@@ -222,6 +236,15 @@ class Hang:
 
     def perform(self, on: Performance) -> None:
         on.end(timeline.Hang(on.now, self.seconds))
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    code: int = 1000
+    reason: Maker | None = None
+
+    def perform(self, on: Performance) -> None:
+        on.end(timeline.Close(on.now, self.code, text_or_none(self.reason, on) or ""))
 
 
 # -- what surrounds it ------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from mockllm import __version__, chat_socket, conversations_views, responses_socket, responses_views
+from mockllm import __version__, chat_socket, conversations_views, responses_socket, responses_views, script_socket
 from mockllm.apis import chat, chat_request, errors, models, replies
 from mockllm.apis.errors import ApiError
 from mockllm.journal import Recorder
@@ -19,7 +19,7 @@ from mockllm.serving import MOCK, Mocks, Mounted
 from mockllm.sessions import session_name
 from mockllm.transports.clock import monotonic, request_began
 from mockllm.transports.websocket import SOCKET
-from mockllm.views import Played, current_mock, played, request_headers
+from mockllm.views import Played, current_mock, played, request_headers, versioned_path
 
 # The largest request body, in bytes; a conversation with images has tens of millions.
 LARGEST_BODY = 64 * 1024 * 1024
@@ -50,6 +50,7 @@ def create_app(mocks: Mocks) -> Flask:
         conversations_views.add_routes(app, prefix)
         app.add_url_rule(f"{prefix}/models", f"models{prefix}", _models, methods=["GET"])
         app.add_url_rule(f"{prefix}/models/<path:model>", f"model{prefix}", _model, methods=["GET"])
+    script_socket.add_routes(app, mocks)
     app.add_url_rule("/", "index", lambda: _index(mocks))
     app.add_url_rule("/-/healthy", "healthy", lambda: {"status": "ok", "version": __version__})
     app.add_url_rule("/-/journal", "journal", lambda: jsonify(entries=mocks.journal.entries()))
@@ -77,10 +78,9 @@ def _responses() -> Response:
 
 def _answer(api: Api) -> Response:
     began = request_began(request.environ)
-    path = request.path if request.path.startswith("/v1/") else f"/v1{request.path}"
     query = request.args.to_dict()
     body = request.get_data(cache=False)
-    reply, entry = current_mock().answer(api, request.method, path, query, request_headers(), body)
+    reply, entry = current_mock().answer(api, request.method, versioned_path(), query, request_headers(), body)
     return played(reply, began, Recorder(entry))
 
 

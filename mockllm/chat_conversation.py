@@ -197,6 +197,16 @@ class Turn:
         return utf8(compact(error.envelope | tag))
 
 
+def encode(answer: Answer) -> Iterator[Part]:
+    """What a script says by itself, as the chunks of an answer."""
+    return parts(answer, Framing())
+
+
+def error_frame(error: ApiError) -> bytes:
+    """An error that belongs to no frame of the client's."""
+    return utf8(compact(error.envelope))
+
+
 def _in_one_line(answer: Answer) -> bytes:
     """A completion as a frame has it; what the script wrote itself is left as it is."""
     body = completion(answer)

@@ -10,24 +10,24 @@ A frame that is answered with an error leaves the conversation as it was, and ma
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Iterable, Mapping
 from random import Random
 
-import gevent
 from flask import Flask, Response, request
 
 from dsl.request import Headers
 from mockllm.apis.errors import ApiError
-from mockllm.chat_conversation import Conversation, Turn
+from mockllm.chat_conversation import Conversation, Turn, encode, error_frame
+from mockllm.companion import Companion, socket_request
 from mockllm.journal import Recorder
+from mockllm.lane import Lane
 from mockllm.mock import Mock
 from mockllm.transports.clock import monotonic
 from mockllm.transports.frames import Frame, Part, Reply, Stream
 from mockllm.transports.websocket import LARGEST_MESSAGE, BadHandshake, Socket, socket_of
 from mockllm.transports.websocket_frames import POLICY_VIOLATION
 from mockllm.transports.websocket_player import SocketPlayer
-from mockllm.views import current_mock, request_headers
+from mockllm.views import current_mock, request_headers, versioned_path
 
 # So many frames, and `LARGEST_MESSAGE` characters of them, may wait for their turn.
 MOST_WAITING = 1_000
@@ -41,14 +41,11 @@ def add_routes(app: Flask, prefix: str) -> None:
 
 
 def _chat_socket() -> Response:
-    mock = current_mock()
     try:
         socket = socket_of(request.environ)
-        socket.accept()
+        _Line(current_mock(), socket, versioned_path(), request.args.to_dict(), request_headers()).hold()
     except BadHandshake as bad:
         raise ApiError(bad.status, str(bad), headers=bad.headers) from None
-    path = request.path if request.path.startswith("/v1/") else f"/v1{request.path}"
-    _Line(mock, socket, path, request.args.to_dict(), request_headers()).hold()
     return Response()
 
 
@@ -67,55 +64,60 @@ class _Line:
         self._headers = headers
         self._opened = monotonic()
         self._conversation = Conversation()
-        self._waiting: deque[tuple[str | bytes, float]] = deque()
+        self._lane: Lane[str | bytes] = Lane(socket, self._answer)
+        self._waiting = 0
         self._size = 0
-        self._answering: gevent.Greenlet[[], None] | None = None
-        self._player: SocketPlayer | None = None
+        event = socket_request("chat", path, query, headers)
+        script = mock.script.sockets.get(path)
+        self._companion = Companion(mock, script, socket, event, encode, error_frame, self._opened)
 
     def hold(self) -> None:
-        """Answers the client until it leaves."""
+        """Answers the client until it leaves.
+
+        Raises:
+            ApiError: the script refuses the connection.
+            BadHandshake: it cannot be made.
+        """
+        self._companion.open()
         try:
             while (message := self._socket.receive()) is not None:
                 self._take(message)
-            if self._player is not None:
-                self._player.cancel()
         finally:
-            if self._answering is not None:
-                self._answering.kill()
+            self._companion.close()
+            self._lane.stop()
 
     def _take(self, message: str | bytes) -> None:
-        self._waiting.append((message, monotonic()))
+        self._waiting += 1
         self._size += len(message)
-        if len(self._waiting) > MOST_WAITING or self._size > LARGEST_MESSAGE:
+        if self._waiting > MOST_WAITING or self._size > LARGEST_MESSAGE:
             self._socket.close(POLICY_VIOLATION, "too many requests wait for their answers")
-        elif self._answering is None:
-            self._answering = gevent.spawn(self._answer_all)
+        else:
+            self._lane.put(message, monotonic())
 
-    def _answer_all(self) -> None:
-        now = 0.0
-        while self._waiting and not self._socket.closed:
-            message, arrived = self._waiting.popleft()
-            self._size -= len(message)
-            turn = Turn(self._conversation, message)
-            if turn.is_incomplete or self._answer(turn, message, max(arrived, now)):
-                turn.keep()
-            now = monotonic()
-        self._answering = None
+    def _answer(self, message: str | bytes, began: float) -> None:
+        self._waiting -= 1
+        self._size -= len(message)
+        turn = Turn(self._conversation, message)
+        if turn.is_incomplete or self._play(turn, message, began):
+            turn.keep()
 
-    def _answer(self, turn: Turn, message: str | bytes, began: float) -> bool:
+    def _play(self, turn: Turn, message: str | bytes, began: float) -> bool:
         """Answers a frame; returns whether the answer came to its end."""
         turn.elapsed = began - self._opened
         data = message.encode() if isinstance(message, str) else message
         recorder = None
         try:
-            reply, entry = self._mock.answer(turn, "WS", self._path, self._query, self._headers, data)
+            script = self._companion.script
+            reply, entry = self._mock.answer(
+                turn, "WS", self._path, self._query, self._headers, data, socket=script
+            )
             recorder = Recorder(entry)
         except Exception as error:  # a mistake of ours
             _log.error("WS %s failed", self._path, exc_info=error)
             ours = ApiError(500, f"mockllm failed: {type(error).__name__}: {error}", "server_error")
             reply = turn.error_reply(ours, Random())
-        self._player = SocketPlayer(self._socket, _parts(reply), began, recorder, turn.end)
-        return self._player.play() == "complete"
+        player = SocketPlayer(self._socket, _parts(reply), began, recorder, turn.end)
+        return self._lane.play(player) == "complete"
 
 
 def _parts(reply: Reply) -> Iterable[Part]:

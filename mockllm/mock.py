@@ -20,6 +20,9 @@ from typing import Protocol
 from dsl import Script
 from dsl.explain import explain_miss
 from dsl.request import Headers, Request
+from dsl.session import Session
+from dsl.sockets import SocketScript
+from dsl.table import Match, Rule
 from dsl.timeline import End, Timeline
 from dsl.values import PerformError
 from mockllm.apis import errors
@@ -96,10 +99,12 @@ class Mock:
         body: bytes,
         *,
         generate: bool = True,
+        socket: SocketScript | None = None,
     ) -> tuple[Reply, Entry]:
         """The reply to a request, and its entry in the journal. A bad request gets a reply that says so.
 
-        A request that is not to `generate` is answered with nothing, and no rule is asked.
+        A request that is not to `generate` is answered with nothing, and no rule is asked. The rules of the
+        `socket` that it came over are asked before the others.
         """
         entry = self._journal.begin(self.name, method, path)
         entry.seed = self.seed
@@ -109,7 +114,7 @@ class Mock:
             request.session = entry.session = self.script.conversation(request) or entry.session
             entry.endpoint, entry.transport, entry.model = request.endpoint, request.transport, request.model
             entry.body = request.body if len(body) <= LARGEST_BODY else f"{len(body)} bytes"
-            timeline = self._perform(api, request, entry) if generate else Timeline((), End(0.0))
+            timeline = self._perform(api, request, entry, socket) if generate else Timeline((), End(0.0))
             entry.planned = round(timeline.duration, 6)
             reply = api.reply(Answer(request, timeline, self._random(entry, "wire"), int(self.now().timestamp())))
         except ApiError as error:
@@ -127,21 +132,46 @@ class Mock:
         """What decides the identifiers of a thing that is made for a session without asking the script."""
         return Random(f"{self.seed}/{session}/{self.sessions.get(session).advance(_THINGS)}/thing")
 
-    def _perform(self, api: Api, request: Request, entry: Entry) -> Timeline:
+    def _perform(self, api: Api, request: Request, entry: Entry, socket: SocketScript | None) -> Timeline:
         if request.model is not None and not self.has_model(request.model):
             raise api.model_not_found(request.model)
         session = self.sessions.get(request.session)
         entry.ordinal = session.advance(_ANSWERS)
-        match = self.script.table.first(request, session)
+        tables = [self.script.table] if socket is None else [socket.table, self.script.table]
+        if socket is not None and request.endpoint == "socket":
+            tables.pop()  # on a path of its own a socket's rules are all there are
+        match = next((match for table in tables if (match := table.first(request, session))), None)
         if match is None:
-            raise errors.no_rule_matched(explain_miss(self.script.table, request, session))
+            raise errors.no_rule_matched(explain_miss(tables[-1], request, session))
+        return self._performed(match, request, session, entry)
+
+    def _performed(
+        self, match: Match, request: Request, session: Session, entry: Entry, *, with_defaults: bool = True
+    ) -> Timeline:
         rule = match.rule
         entry.rule, entry.place = rule.name, rule.place
+        random = self._random(entry, "script")
         try:
-            return self.script.perform(match, request, session, self._random(entry, "script"), self.now)
+            return self.script.perform(match, request, session, random, self.now, with_defaults=with_defaults)
         except PerformError as error:
             called = f"`{rule.name}` ({error.span})" if rule.name else f"the one at {error.span}"
             raise errors.script_error(f"A rule failed, {called}: {error.message}.") from None
+
+    def happen(self, rule: Rule, request: Request) -> tuple[Answer, Entry]:
+        """What happens by itself on a socket: the answer that it makes, and its entry in the journal.
+
+        Raises:
+            ApiError: status 500; the script failed.
+        """
+        entry = self._journal.begin(self.name, "WS", request.path)
+        request.session = self.script.conversation(request) or session_name(request.header)
+        entry.seed, entry.session = self.seed, request.session
+        entry.endpoint, entry.transport = request.endpoint, request.transport
+        session = self.sessions.get(request.session)
+        entry.ordinal = session.advance(_ANSWERS)
+        timeline = self._performed(Match(rule, {}, 1), request, session, entry, with_defaults=False)
+        entry.planned, entry.status = round(timeline.duration, 6), 200
+        return Answer(request, timeline, self._random(entry, "wire"), int(self.now().timestamp())), entry
 
     def _random(self, entry: Entry, purpose: str) -> Random:
         if entry.ordinal is None and entry.session is not None:

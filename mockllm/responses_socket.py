@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import logging
 import re
-from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import gevent
@@ -30,16 +30,19 @@ from mockllm.apis.chat_request import parse
 from mockllm.apis.errors import ApiError
 from mockllm.apis.serialise import compact
 from mockllm.apis.validation import invalid_value, missing
+from mockllm.companion import Companion, socket_request
 from mockllm.journal import Recorder
+from mockllm.lane import Lane
 from mockllm.mock import Mock
 from mockllm.responses_turn import Memory, Turn, error_frame
+from mockllm.script_socket import EventTurn, encode
 from mockllm.sessions import session_name
 from mockllm.transports.clock import monotonic
 from mockllm.transports.frames import Frame, Stream
 from mockllm.transports.websocket import LARGEST_MESSAGE, BadHandshake, Socket, socket_of
 from mockllm.transports.websocket_frames import GOING_AWAY, POLICY_VIOLATION
 from mockllm.transports.websocket_player import SocketPlayer
-from mockllm.views import current_mock, request_headers
+from mockllm.views import current_mock, request_headers, versioned_path
 
 MOST_IN_FLIGHT = 16
 MOST_LANES = 32
@@ -58,25 +61,12 @@ def add_routes(app: Flask, prefix: str) -> None:
 
 
 def _responses_socket() -> Response:
-    mock = current_mock()
     try:
         socket = socket_of(request.environ)
-        socket.accept()
+        _Connection(current_mock(), socket, versioned_path(), request.args.to_dict(), request_headers()).hold()
     except BadHandshake as bad:
         raise ApiError(bad.status, str(bad), headers=bad.headers) from None
-    path = request.path if request.path.startswith("/v1/") else f"/v1{request.path}"
-    _Connection(mock, socket, path, request.args.to_dict(), request_headers()).hold()
     return Response()
-
-
-class _Lane:
-    """The turns of one lane that wait, and the greenlet that answers them while there are any."""
-
-    def __init__(self, name: str | None) -> None:
-        self.name = name
-        self.waiting: deque[tuple[Json, bytes, float]] = deque()
-        self.greenlet: gevent.Greenlet[[_Lane], None] | None = None
-        self.player: SocketPlayer | None = None
 
 
 class _Connection:
@@ -88,13 +78,23 @@ class _Connection:
         self._headers = headers
         self._opened = monotonic()
         self._memory = Memory(mock.archive.shelf(session_name(headers)))
-        self._lanes: dict[str | None, _Lane] = {None: _Lane(None)}
+        self._lanes: dict[str | None, Lane[tuple[Json, bytes]]] = {}
+        self._lane(None)
         self._in_flight = BoundedSemaphore(MOST_IN_FLIGHT)
         self._waiting = 0
         self._size = 0
+        self._event = socket_request("responses", path, query, headers)
+        script = mock.script.sockets.get(path)
+        self._companion = Companion(mock, script, socket, self._event, encode, error_frame, self._opened)
 
     def hold(self) -> None:
-        """Answers the client until it leaves, or its time is up."""
+        """Answers the client until it leaves, or its time is up.
+
+        Raises:
+            ApiError: the script refuses the connection.
+            BadHandshake: it cannot be made.
+        """
+        self._companion.open()
         expiry = gevent.spawn_later(self._mock.socket_lifetime, self._expire)
         try:
             while (message := self._socket.receive()) is not None:
@@ -104,11 +104,9 @@ class _Connection:
                     self._tell(error)
         finally:
             expiry.kill()
+            self._companion.close()
             for lane in self._lanes.values():
-                if lane.player is not None:
-                    lane.player.cancel()
-                if lane.greenlet is not None:
-                    lane.greenlet.kill()
+                lane.stop()
 
     def _expire(self) -> None:
         message = "Responses websocket connection limit reached. Create a new websocket connection to continue."
@@ -135,14 +133,19 @@ class _Connection:
         if not isinstance(frame, dict):
             raise errors.not_json()
         kind = frame.get("type")
+        handled = isinstance(kind, str) and self._companion.on(kind, frame)
         if kind == "response.steer":
             self._refuse_steering(frame)
         elif kind != "response.create":
-            raise _unknown_event(kind)
+            script = self._companion.script
+            if isinstance(kind, str) and script is not None and script.table.rules:
+                self._put(None, frame, data, arrived)
+            elif not handled:
+                raise _unknown_event(kind)
         else:
-            self._put(self._lane(frame.get("stream_id")), frame, data, arrived)
+            self._put(frame.get("stream_id"), frame, data, arrived)
 
-    def _lane(self, name: object) -> _Lane:
+    def _lane(self, name: object) -> Lane[tuple[Json, bytes]]:
         if name is not None and not (isinstance(name, str) and _STREAM_ID.fullmatch(name)):
             message = "Invalid 'stream_id': expected 1 to 256 letters, digits, '_', '.' or '-'."
             raise ApiError(400, message, param="stream_id", code="invalid_stream_id")
@@ -151,18 +154,17 @@ class _Connection:
             if len(self._lanes) > MOST_LANES:  # the default lane does not count
                 message = f"A connection has at most {MOST_LANES} named streams."
                 raise ApiError(400, message, param="stream_id", code="websocket_stream_limit_reached")
-            lane = self._lanes[name] = _Lane(name)
+            lane = self._lanes[name] = Lane(self._socket, partial(self._answer_in_turn, name))
         return lane
 
-    def _put(self, lane: _Lane, frame: Json, data: bytes, arrived: float) -> None:
+    def _put(self, name: object, frame: Json, data: bytes, arrived: float) -> None:
+        lane = self._lane(name)
         self._waiting += 1
         self._size += len(data)
         if self._waiting > MOST_WAITING or self._size > LARGEST_MESSAGE:
             self._socket.close(POLICY_VIOLATION, "too many requests wait for their answers")
-            return
-        lane.waiting.append((frame, data, arrived))
-        if lane.greenlet is None:
-            lane.greenlet = gevent.spawn(self._answer_all, lane)
+        else:
+            lane.put((frame, data), arrived)
 
     def _refuse_steering(self, frame: Json) -> None:
         """A mock's answers are written before they begin: none can be steered."""
@@ -175,34 +177,32 @@ class _Connection:
 
     # -- answers ----------------------------------------------------------------------------------------------
 
-    def _answer_all(self, lane: _Lane) -> None:
-        ended = 0.0
-        while lane.waiting and not self._socket.closed:
-            frame, data, arrived = lane.waiting.popleft()
-            waits = self._in_flight.locked()
-            with self._in_flight:
-                self._answer(lane, frame, data, monotonic() if waits else max(ended, arrived))
-            self._waiting -= 1
-            self._size -= len(data)
-            ended = monotonic()
-        lane.greenlet = None
+    def _answer_in_turn(self, name: str | None, item: tuple[Json, bytes], began: float) -> None:
+        frame, data = item
+        waits = self._in_flight.locked()
+        with self._in_flight:
+            self._answer(name, frame, data, monotonic() if waits else began)
+        self._waiting -= 1
+        self._size -= len(data)
 
-    def _answer(self, lane: _Lane, frame: Json, data: bytes, began: float) -> None:
+    def _answer(self, name: str | None, frame: Json, data: bytes, began: float) -> None:
         """Answers one event; its answer begins at `began`, on the monotonic clock."""
-        turn = Turn(self._memory, frame, lane.name, len(data), began, began - self._opened)
+        turn: Turn | EventTurn = Turn(self._memory, frame, name, len(data), began, began - self._opened)
+        if frame.get("type") != "response.create":
+            turn = EventTurn(frame, self._event, round(began - self._opened, 6))
+        script = self._companion.script
         try:
             reply, entry = self._mock.answer(
-                turn, "WS", self._path, self._query, self._headers, data, generate=turn.generates
+                turn, "WS", self._path, self._query, self._headers, data, generate=turn.generates, socket=script
             )
         except Exception as error:  # a mistake of ours
             _log.error("WS %s failed", self._path, exc_info=error)
             ours = ApiError(500, f"mockllm failed: {type(error).__name__}: {error}", "server_error")
-            self._tell(ours, lane.name)
+            self._tell(ours, name)
             return
         found = reply.parts if isinstance(reply, Stream) else (Frame(reply.ending.at, reply.data), reply.ending)
-        lane.player = SocketPlayer(self._socket, found, began, Recorder(entry), turn.end)
-        turn.keep(lane.player.play())
-        lane.player = None
+        player = SocketPlayer(self._socket, found, began, Recorder(entry), turn.end)
+        turn.keep(self._lanes[name].play(player))
 
 
 def _unknown_event(kind: object) -> ApiError:

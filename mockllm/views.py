@@ -51,3 +51,8 @@ def current_mock() -> Mock:
 
 def request_headers() -> Headers:
     return Headers(request.headers.items())
+
+
+def versioned_path() -> str:
+    """The path of the request as scripts see it: with `/v1`."""
+    return request.path if request.path.startswith("/v1/") else f"/v1{request.path}"

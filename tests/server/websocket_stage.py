@@ -11,7 +11,7 @@ from geventwebsocket.exceptions import WebSocketError
 
 from dsl.timeline import ByteLimit, ByteRate, Close, Cut, End, Hang, Reset
 from mockllm.transports.clock import monotonic
-from mockllm.transports.frames import Frame, Part
+from mockllm.transports.frames import Frame, Part, Ping
 from mockllm.transports.websocket import BadHandshake, Socket, socket_of
 from mockllm.transports.websocket_player import SocketPlayer
 from tests.server.stage import HOUR, Take
