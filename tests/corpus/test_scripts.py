@@ -21,10 +21,8 @@ SCRIPTS = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*
 NOT_YET = {"E299", "W410"}
 NOT_SERVED = {
     "19_scenario.llmock",
-    "21_websocket.llmock",
     "25_usage_logprobs_choices.llmock",
     "28_answer_table.llmock",
-    "31_socket_tests.llmock",
 }
 
 
