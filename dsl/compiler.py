@@ -20,6 +20,7 @@ from dsl.resolver import Resolved, Resolver
 from dsl.session import Session
 from dsl.sockets import Handler, SocketScript, Timer
 from dsl.source import Source, Span
+from dsl.statements import Block
 from dsl.table import Match, Rule, RuleTable
 from dsl.timeline import Timeline
 from dsl.values import Maker, Scope
@@ -78,6 +79,17 @@ class Script:
         performance = Performance(scope, session, random)
         defaults = self._defaults if with_defaults else ()
         return performance.run(*defaults, match.rule.body, span=match.rule.node.span)
+
+    def warm_up(self, request: Request, session: Session, random: Random, now: Callable[[], datetime]) -> Timeline:
+        """What the defaults alone make: the answer to a request that asks for none.
+
+        Raises:
+            PerformError: a template failed.
+        """
+        scope = Scope({}, helpers(random, now), request, session, 0, self._constants)
+        return Performance(scope, session, random).run(
+            *self._defaults, Block(()), span=Source("defaults", "").span(0, 0)
+        )
 
 
 class Settings:

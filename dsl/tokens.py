@@ -74,14 +74,14 @@ def _vocabulary() -> _Vocabulary | None:
 
 @cache
 def _loaded() -> _Vocabulary | None:
-    """The vocabulary, if it is installed. It takes a good part of a second and 150 MB: so not before it is needed."""
-    try:
-        import bpe_openai
-    except ImportError:
-        return None
+    """The vocabulary, if it is installed. It takes a second and 150 MB, so it waits until it is needed."""
     with warnings.catch_warnings():
         # It reads its data by a function that Python 3.11 and 3.12 call deprecated.
         warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            import bpe_openai
+        except ImportError:
+            return None
         vocabulary: _Vocabulary = bpe_openai.get_encoding("o200k_base")
     return vocabulary
 

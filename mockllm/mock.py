@@ -23,7 +23,7 @@ from dsl.request import Headers, Request
 from dsl.session import Session
 from dsl.sockets import SocketScript
 from dsl.table import Match, Rule
-from dsl.timeline import End, Timeline
+from dsl.timeline import Timeline
 from dsl.values import PerformError
 from mockllm.apis import errors
 from mockllm.apis.answer import Answer
@@ -103,8 +103,8 @@ class Mock:
     ) -> tuple[Reply, Entry]:
         """The reply to a request, and its entry in the journal. A bad request gets a reply that says so.
 
-        A request that is not to `generate` is answered with nothing, and no rule is asked. The rules of the
-        `socket` that it came over are asked before the others.
+        A request that is not to `generate` is answered with the script's defaults alone, and no rule is asked.
+        The rules of the `socket` that it came over are asked before the others.
         """
         entry = self._journal.begin(self.name, method, path)
         entry.seed = self.seed
@@ -114,7 +114,7 @@ class Mock:
             request.session = entry.session = self.script.conversation(request) or entry.session
             entry.endpoint, entry.transport, entry.model = request.endpoint, request.transport, request.model
             entry.body = request.body if len(body) <= LARGEST_BODY else f"{len(body)} bytes"
-            timeline = self._perform(api, request, entry, socket) if generate else Timeline((), End(0.0))
+            timeline = self._perform(api, request, entry, socket, generate)
             entry.planned = round(timeline.duration, 6)
             reply = api.reply(Answer(request, timeline, self._random(entry, "wire"), int(self.now().timestamp())))
         except ApiError as error:
@@ -132,11 +132,15 @@ class Mock:
         """What decides the identifiers of a thing that is made for a session without asking the script."""
         return Random(f"{self.seed}/{session}/{self.sessions.get(session).advance(_THINGS)}/thing")
 
-    def _perform(self, api: Api, request: Request, entry: Entry, socket: SocketScript | None) -> Timeline:
+    def _perform(
+        self, api: Api, request: Request, entry: Entry, socket: SocketScript | None, generate: bool
+    ) -> Timeline:
         if request.model is not None and not self.has_model(request.model):
             raise api.model_not_found(request.model)
         session = self.sessions.get(request.session)
         entry.ordinal = session.advance(_ANSWERS)
+        if not generate:
+            return self.script.warm_up(request, session, self._random(entry, "script"), self.now)
         tables = [self.script.table] if socket is None else [socket.table, self.script.table]
         if socket is not None and request.endpoint == "socket":
             tables.pop()  # on a path of its own a socket's rules are all there are

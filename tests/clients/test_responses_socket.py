@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -14,14 +15,18 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from mockllm import MockServer
+from mockllm.apis.serialise import compact
 from mockllm.responses_socket import MOST_LANES
 from mockllm.settings import Settings
-from tests.clients.asking import MODEL, journal
+from tests.clients.asking import MODEL, SCRIPTS, journal
 from tests.server.harness import PATIENCE, Served, eventually
+from tests.wire.answering import GOLDEN
+from tests.wire.normalise import normalise
 
 SCRIPT = "responses_socket.llmock"
 
 _LAST = {"response.completed", "response.incomplete", "response.failed", "error", "response.steer.failed"}
+SESSION = [json.loads(line) for line in (GOLDEN / "ws_responses_session.jsonl").read_text().splitlines()]
 WEATHER = {"type": "function", "name": "get_weather", "parameters": {"type": "object"}, "strict": False}
 
 
@@ -263,7 +268,7 @@ def test_a_client_that_leaves_ends_its_answers(server: Served, key: str) -> None
 
 def test_a_connection_lives_only_so_long() -> None:
     with (
-        MockServer(Path(__file__).parent / SCRIPT, Settings(socket_lifetime=0.2)) as mock,
+        MockServer(SCRIPTS / SCRIPT, Settings(socket_lifetime=0.2)) as mock,
         talking(mock.base_url.removesuffix("/v1"), "key") as talk,
     ):
         event = talk.event()
@@ -305,3 +310,40 @@ def _completed(connection: Any) -> Any:
         if event.type == "response.completed":
             return event.response
     raise AssertionError("the connection ended")
+
+
+def test_the_golden_session(key: str) -> None:
+    """Byte for byte, lane by lane: which lane speaks first is nobody's promise."""
+    wanted = lanes(line["frame"] for line in SESSION if line["dir"] == "server")
+    got: list[Any] = []
+    with (
+        MockServer(SCRIPTS / "ws_responses_session.llmock") as mock,
+        talking(mock.base_url.removesuffix("/v1"), key) as talk,
+    ):
+        for asked, following in pairwise([*SESSION, {"dir": "note"}]):
+            if asked["dir"] == "client":
+                talk.send(continued(asked["frame"], got))
+                if following["dir"] != "client":
+                    got += talk.events(answers=2 if "stream_id" in asked["frame"] else 1)
+    assert lanes(got) == wanted
+
+
+def continued(frame: dict[str, Any], got: list[Any]) -> dict[str, Any]:
+    """A frame of the golden client, with the ids that our server has given."""
+    last: Any = got[-1]["response"] if got and "response" in got[-1] else None
+    if frame.get("previous_response_id", "resp_missing") != "resp_missing":
+        frame = frame | {"previous_response_id": last["id"]}
+    if isinstance(frame.get("input"), list) and frame["input"][0]["type"] == "function_call_output":
+        frame = frame | {"input": [{**frame["input"][0], "call_id": last["output"][0]["call_id"]}]}
+    return frame
+
+
+def lanes(frames: Iterable[Any]) -> dict[str | None, bytes]:
+    """The frames of each lane, normalised. The golden conversation took seconds, and its ids tell how many."""
+    found: dict[str | None, list[str]] = {}
+    for frame in frames:
+        found.setdefault(frame.get("stream_id"), []).append(compact(frame))
+    return {
+        lane: re.sub(rb"(#\d+-\d+)\+-?\d+", rb"\1", normalise("\n".join(texts).encode()))
+        for lane, texts in found.items()
+    }
