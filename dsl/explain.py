@@ -19,6 +19,7 @@ from dsl.table import Rule, RuleTable
 # A miss of a large table is explained from its first rules: each costs a full test.
 MOST_RULES = 2_000
 _LONGEST_VALUE = 80
+_SAID = {"user", "input", "system", "assistant", "tool_result"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,8 @@ def nearest(table: RuleTable, request: Request, session: Session) -> NearMiss | 
         held = [conjunct.holds(moment) for conjunct in conjuncts]
         if all(held):
             continue
-        # A `not …` that holds says little for a rule: most requests lack most things.
-        empty = sum(holds and isinstance(part, Negation) for holds, part in zip(held, conjuncts, strict=True))
-        share = (sum(held) - empty) / (len(held) - empty)
+        weights = [_weight(part, holds) for part, holds in zip(conjuncts, held, strict=True)]
+        share = sum(weight for weight, holds in zip(weights, held, strict=True) if holds) / sum(weights)
         if share < best[0]:
             continue
         failed = conjuncts[held.index(False)]
@@ -83,6 +83,17 @@ def _conjuncts(rule: Rule) -> Iterator[Condition]:
         yield from condition.parts
     elif condition is not None:
         yield condition
+
+
+def _weight(part: Condition, holds: bool) -> int:
+    """How much a part of a condition tells.
+
+    What the conversation says tells more than a parameter; a `not …` that holds tells nothing, for most requests
+    lack most things.
+    """
+    if isinstance(part, Negation):
+        return 0 if holds else 1
+    return 2 if isinstance(part, Test) and part.tested[0] in _SAID else 1
 
 
 def _likeness(failed: Condition, value: Any) -> float:

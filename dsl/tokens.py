@@ -3,10 +3,10 @@
 With the extra `tokens` they are those of OpenAI's vocabulary `o200k_base`, which the package `bpe-openai` carries.
 The texts of special tokens are plain text: who says `<|endoftext|>` to an API says just that.
 
-Without it, or with `MOCKLLM_TOKENS=estimate` in the environment, they are estimated. The pattern follows the shape of
-the pre-tokenizer that OpenAI published with `o200k_base`: a word takes the space in front of it along, numbers come in
-threes, punctuation runs together. What that vocabulary would cut further is approximated: words after 12 letters,
-scripts written without spaces after each character.
+Without it, or with `MOCKLLM_TOKENS=estimate` in the environment, they are estimated. The pattern follows the
+shape of the pre-tokenizer that OpenAI published with `o200k_base`: a word takes the space in front of it along,
+numbers come in threes, punctuation runs together. What that vocabulary would cut further is approximated: words
+after 12 letters, scripts written without spaces after each character.
 """
 
 from __future__ import annotations

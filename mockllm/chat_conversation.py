@@ -142,6 +142,8 @@ class Turn:
     def error_reply(self, error: ApiError, random: Random) -> Body:
         return Body(error.status, (), self._envelope(error), End(0))
 
+    generates = True
+
     model_not_found = staticmethod(errors.model_not_found)
 
     # -- the answer -------------------------------------------------------------------------------------------
@@ -195,16 +197,6 @@ class Turn:
     def _envelope(self, error: ApiError) -> bytes:
         tag = {} if self._id is None else {"request_id": self._id}
         return utf8(compact(error.envelope | tag))
-
-
-def encode(answer: Answer) -> Iterator[Part]:
-    """What a script says by itself, as the chunks of an answer."""
-    return parts(answer, Framing())
-
-
-def error_frame(error: ApiError) -> bytes:
-    """An error that belongs to no frame of the client's."""
-    return utf8(compact(error.envelope))
 
 
 def _in_one_line(answer: Answer) -> bytes:

@@ -10,7 +10,7 @@ from mockllm.apis import identifiers
 from mockllm.apis.responses_items import input_items
 from mockllm.apis.responses_parameters import METADATA, Item
 from mockllm.apis.responses_request import resolved
-from mockllm.apis.validation import Array, Object, optional, required
+from mockllm.apis.validation import Array, Object, optional, required, required_or_null
 from mockllm.archive import Conversation, with_identifiers
 from mockllm.responses_views import answered, listed, own_shelf, request_value
 from mockllm.sessions import session_name
@@ -18,7 +18,7 @@ from mockllm.views import current_mock, request_headers
 
 _ITEMS = Array(Item(), most=20)
 _CREATE = Object({"items": optional(_ITEMS), "metadata": optional(METADATA)})
-_UPDATE = Object({"metadata": required(METADATA)})
+_UPDATE = Object({"metadata": required_or_null(METADATA)})
 _ADD = Object({"items": required(_ITEMS)})
 
 

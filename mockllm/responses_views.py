@@ -20,7 +20,7 @@ from mockllm.apis.responses_request import Asked, from_value
 from mockllm.apis.responses_stream import failed, parts
 from mockllm.apis.serialise import escaped, indented
 from mockllm.apis.usage import response_usage
-from mockllm.apis.validation import Integer, invalid_value
+from mockllm.apis.validation import Integer, Text, invalid_value
 from mockllm.archive import Shelf, Stored, with_identifiers
 from mockllm.sessions import session_name
 from mockllm.transports.clock import monotonic, request_began
@@ -164,12 +164,15 @@ def _only_events(output: Output) -> Output:
 
 
 def _input_tokens() -> Response:
-    asked = _asked({"model": current_mock().models()[0], "input": []})
+    value = _without_nulls(request_value())
+    # The one parameter that is not one of `POST /responses`, too.
+    Text().check(value.pop("personality", ""), "personality")
+    asked = _asked({"model": current_mock().models()[0], "input": []} | value)
     return answered({"object": "response.input_tokens", "input_tokens": asked.request.messages.tokens})
 
 
 def _compact() -> Response:
-    asked = _asked({"input": []})
+    asked = _asked({"input": []} | _without_nulls(request_value()))
     mock = current_mock()
     random = mock.random(session_name(request_headers()))
     created, stem = int(mock.now().timestamp()), identifiers.stem(random)
@@ -192,9 +195,13 @@ def _compact() -> Response:
     )
 
 
-def _asked(defaults: Json) -> Asked:
-    mock = current_mock()
-    return from_value(defaults | request_value(), past=own_shelf(), lenient=mock.lenient)
+def _without_nulls(value: Json) -> Json:
+    """What is null is absent here: the SDKs type more of it as nullable than where a response is created."""
+    return {name: each for name, each in value.items() if each is not None}
+
+
+def _asked(value: Json) -> Asked:
+    return from_value(value, past=own_shelf(), lenient=current_mock().lenient)
 
 
 # -- HTTP ------------------------------------------------------------------------------------------------------

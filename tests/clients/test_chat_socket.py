@@ -24,7 +24,7 @@ from mockllm.apis.answer import Answer
 from mockllm.apis.errors import ApiError
 from mockllm.apis.serialise import compact
 from mockllm.chat_conversation import Conversation, Turn
-from mockllm.chat_socket import MOST_WAITING
+from mockllm.socket_connection import MOST_WAITING
 from tests.clients.asking import MODEL, fetch, journal
 from tests.server.harness import PATIENCE, Client, Served, eventually
 from tests.server.websocket_client import HANDSHAKE, Raw

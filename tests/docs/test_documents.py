@@ -46,7 +46,8 @@ def hello() -> str:
     return blocks(README, "llmock")[0]
 
 
-def test_the_client_of_the_readme_prints_what_it_says(hello: str) -> None:
+def test_the_client_of_the_readme_prints_what_it_says(hello: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOCKLLM_TOKENS", "estimate")
     client, _ = blocks(README, "python")
     with MockServer(hello) as server:
         source = client.replace("http://127.0.0.1:8000/v1", server.base_url)

@@ -187,7 +187,7 @@ def test_performing_raises_nothing_but_perform_error(name: str, asked: list[Requ
 def test_pieces_join(text: str) -> None:
     found = tokens.pieces(text)
     assert "".join(found) == text
-    assert "" not in found and tokens.count(text) == len(found)
+    assert "" not in found and tokens.count(text) >= len(found)
 
 
 @given(anything, st.integers(1, 50))

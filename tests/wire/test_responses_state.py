@@ -250,6 +250,10 @@ def test_only_responses_in_the_background_can_be_cancelled(api: Api) -> None:
 def test_the_tokens_of_an_input_are_counted(api: Api) -> None:
     counted = api.post("/responses/input_tokens", input="Hello there")
     assert counted == {"object": "response.input_tokens", "input_tokens": 8}
+    nulls = dict.fromkeys(("model", "text", "tools", "tool_choice"))
+    assert api.post("/responses/input_tokens", input="Hello there", personality="friendly", **nulls) == counted
+    assert api.post("/responses/input_tokens", input=None)["input_tokens"] < 8
+    assert api.refusal("POST", "/responses/input_tokens", {"personality": 1})[0] == 400
 
 
 def test_a_compaction_keeps_what_the_user_said(api: Api) -> None:
@@ -258,6 +262,7 @@ def test_a_compaction_keeps_what_the_user_said(api: Api) -> None:
     assert [item["type"] for item in made["output"]] == ["message", "compaction"]
     assert set(made) == set(CompactedResponse.model_fields) - {"image"}
     assert text(api.create([*made["output"], {"role": "user", "content": "c"}])) == "1 - c"
+    assert api.post("/responses/compact", model="gpt-5", input=None)["output"][0]["type"] == "compaction"
     assert api.refusal("POST", "/responses/compact", {"input": "a"})[0] == 400
 
 
@@ -276,6 +281,8 @@ def test_a_compaction_has_the_shape_of_the_golden_one(api: Api) -> None:
 def test_a_conversation_can_be_changed(api: Api) -> None:
     path = f"/conversations/{api.post('/conversations')['id']}"
     assert api.post(path, metadata={"a": "b"})["metadata"] == {"a": "b"}
+    assert api.post(path, metadata=None)["metadata"] == {}
+    assert api.refusal("POST", path, {}) == (400, "Missing required parameter: 'metadata'.")
     (added,) = api.post(f"{path}/items", items=[{"role": "user", "content": "a"}])["data"]
     assert api.get(f"{path}/items/{added['id']}") == added
     assert api.ask("DELETE", f"{path}/items/{added['id']}")[1]["object"] == "conversation"
