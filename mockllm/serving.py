@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dsl import Diagnostic, ScriptError, compile_script
+from dsl import Diagnostic, ScriptError, compile_script, tokens
 from mockllm.journal import Journal
 from mockllm.mock import Mock
 from mockllm.settings import Settings
@@ -70,6 +70,7 @@ def load(path: Path, settings: Settings) -> Mocks:
             raise LoadError(f"{script} is not UTF-8 text") from None
     if found:
         raise ScriptError(found)
+    tokens.count("")  # loads the vocabulary, if there is one, before a client has to wait for it
     return Mocks(mocks, journal)
 
 
