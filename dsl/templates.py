@@ -51,6 +51,18 @@ class Absent(jinja2.Undefined):
 
     __str__ = __iter__ = __len__ = _refuse
 
+    @property
+    def _undefined_message(self) -> str:
+        """What is missing, in the terms of the author's script and not of Python."""
+        if self._undefined_hint:
+            return str(self._undefined_hint)
+        name, within = self._undefined_name, self._undefined_obj
+        if within is jinja2.utils.missing:
+            return f"the request has no `{name}`"
+        if isinstance(within, Result) and isinstance(within.value, str):
+            return f"the tool's result is not JSON, so it has no `{name}`"
+        return f"there is no `{name}` in {_named(within)}"
+
 
 class Environment(ImmutableSandboxedEnvironment):
     """Reads the parts of JSON objects before their methods, and keeps values from growing without bound."""
@@ -73,6 +85,20 @@ class Environment(ImmutableSandboxedEnvironment):
                 if hasattr(value, "__len__") and isinstance(times, int) and len(value) * times > LONGEST:
                     raise OverflowError(f"a text may not be longer than {LONGEST} characters")
         return SandboxedEnvironment.call_binop(self, context, operator, left, right)
+
+
+_KINDS: tuple[tuple[Any, str], ...] = (
+    (Results, "the tools' results since the last user message"),
+    (Headers, "the headers"),
+    (Mapping | Result, "the object"),
+    (list | tuple, "the list"),
+    (str, "the text"),
+)
+
+
+def _named(value: Any) -> str:
+    """A value that something is missing in, for a message."""
+    return next((name for kind, name in _KINDS if isinstance(value, kind)), "the value")
 
 
 def to_json(value: Any, indent: int | None = None) -> str:

@@ -19,7 +19,7 @@ from mockllm.serving import MOCK, Mocks, Mounted
 from mockllm.sessions import session_name
 from mockllm.transports.clock import monotonic, request_began
 from mockllm.transports.websocket import SOCKET
-from mockllm.views import Played, current_mock, played, request_headers, versioned_path
+from mockllm.views import Played, current_mock, played, request_headers, unknown_url, versioned_path
 
 # The largest request body, in bytes; a conversation with images has tens of millions.
 LARGEST_BODY = 64 * 1024 * 1024
@@ -138,7 +138,7 @@ def _api_error(error: ApiError) -> Response:
 
 def _http_error(error: HTTPException) -> Response:
     if error.code == 404:
-        return _api_error(errors.unknown_url(request.method, request.path))
+        return _api_error(unknown_url())
     if error.code == 405:
         allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
         return _api_error(errors.method_not_allowed(request.method, request.path, allowed))

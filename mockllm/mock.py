@@ -15,7 +15,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from random import Random
-from typing import Protocol
+from typing import Any, Protocol
 
 from dsl import Script
 from dsl.explain import explain_miss
@@ -27,6 +27,7 @@ from dsl.timeline import Timeline
 from dsl.values import PerformError
 from mockllm.apis import errors
 from mockllm.apis.answer import Answer
+from mockllm.apis.chat_request import parse
 from mockllm.apis.errors import ApiError
 from mockllm.archive import Archive
 from mockllm.journal import LARGEST_BODY, Entry, Journal
@@ -119,6 +120,8 @@ class Mock:
             reply = api.reply(Answer(request, timeline, self._random(entry, "wire"), int(self.now().timestamp())))
         except ApiError as error:
             entry.error = error.message
+            if entry.body is None:
+                entry.body = _as_far_as_readable(body)
             reply = api.error_reply(error, self._random(entry, "wire"))
         entry.status = reply.status
         return reply, entry
@@ -181,6 +184,16 @@ class Mock:
         if entry.ordinal is None and entry.session is not None:
             entry.ordinal = self.sessions.get(entry.session).advance(_ANSWERS)
         return Random(f"{self.seed}/{entry.session}/{entry.ordinal}/{purpose}")
+
+
+def _as_far_as_readable(body: bytes) -> Any:
+    """A refused body for the journal: its value if it has one, else its text."""
+    if len(body) > LARGEST_BODY:
+        return f"{len(body)} bytes"
+    try:
+        return parse(body)
+    except ApiError:
+        return body.decode("utf-8", "replace")
 
 
 def _wall_clock(settings: Settings, seeded: bool) -> Callable[[], datetime]:

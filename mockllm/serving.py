@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 MOCK = "mockllm.mock"
+MOCKS = "mockllm.mocks"
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?")
 
@@ -102,6 +103,7 @@ class Mounted:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
         environ[MOCK] = self._find(environ)
+        environ[MOCKS] = self._mocks
         return self._app(environ, start_response)
 
     def _find(self, environ: WSGIEnvironment) -> Mock | None:

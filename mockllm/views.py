@@ -9,9 +9,10 @@ from flask import Response, request
 
 from dsl.request import Headers
 from mockllm.apis import errors
+from mockllm.apis.errors import ApiError
 from mockllm.journal import Recorder
 from mockllm.mock import Mock
-from mockllm.serving import MOCK
+from mockllm.serving import MOCK, MOCKS
 from mockllm.transports.frames import Body, Reply
 from mockllm.transports.json import JsonPlayer
 from mockllm.transports.sse import SsePlayer
@@ -45,8 +46,17 @@ def current_mock() -> Mock:
     """
     mock: Mock | None = request.environ[MOCK]
     if mock is None:
-        raise errors.unknown_url(request.method, request.path)
+        raise unknown_url()
     return mock
+
+
+def unknown_url() -> ApiError:
+    """There is nothing at this URL. Where several mocks are served, mostly because none of them is named."""
+    error = errors.unknown_url(request.method, request.path)
+    if request.environ[MOCK] is None:
+        served = ", ".join(f"/{mock.name}/v1" for mock in request.environ[MOCKS].by_name.values())
+        error.message += f". No mock is named: this server has {served}"
+    return error
 
 
 def request_headers() -> Headers:

@@ -85,13 +85,13 @@ def test_value(expression: str, value: object) -> None:
     ],
 )
 def test_what_is_absent_is_an_error(template: str) -> None:
-    with pytest.raises(Exception, match="'absent' is undefined"):
+    with pytest.raises(Exception, match="the request has no `absent`"):
         rendered(template)
 
 
 @pytest.mark.parametrize("expression", ["absent", "[absent]", "{'a': [absent]}", "now", "joiner()"])
 def test_what_has_no_json_form_is_an_error(expression: str) -> None:
-    with pytest.raises((TypeError, UndefinedError), match=r"has no JSON form|'absent' is undefined"):
+    with pytest.raises((TypeError, UndefinedError), match=r"has no JSON form|the request has no `absent`"):
         valued(expression, now=NOON)
 
 
@@ -228,8 +228,13 @@ def test_a_capture_hides_a_field_and_a_constant() -> None:
 @pytest.mark.parametrize(
     ("script", "message"),
     [
-        ('otherwise reply "{{ temperature }}"', "'temperature' is undefined"),
-        ('otherwise reply "{{ body.a.b }}"', "'dict object' has no attribute 'a'"),
+        ('otherwise reply "{{ temperature }}"', "the request has no `temperature`"),
+        (
+            'otherwise reply "{{ tool_result.t }}"',
+            "there is no `t` in the tools' results since the last user message",
+        ),
+        ('otherwise reply "{{ header.nope }}"', "there is no `nope` in the headers"),
+        ('otherwise reply "{{ body.a.b }}"', "there is no `a` in the object"),
         ('otherwise reply "{{ 1 / 0 }}"', "division by zero"),
         ('otherwise reply "{{ random(2, 1) }}"', "empty range"),
         ('otherwise reply "{{ lorem(100001) }}"', "lorem gives from 0 to 100000 words, not 100001"),
