@@ -4,6 +4,8 @@
 one's. Conditions are taken as conjunctions of facts. A fact about a field follows from another fact about it: if
 that allows only certain values (`is`, `in`), when each of them passes; if it is a substring, when that has it.
 
+**Interruptions.** `after 5 chunks` counts what is said below it. At the end of a body it never strikes.
+
 **Tool loops.** A rule that calls a tool whenever the user's text says so still holds when the tool's result
 comes back, for the user's text is still the last one. It stops if something before it, or its own condition,
 looks at what has changed.
@@ -38,6 +40,8 @@ _CHANGING = {"tool_result", "nth", "turn", "last", "input", "assistant", "messag
 
 
 def check_rules(rules: list[Rule], diagnostics: Diagnostics) -> None:
+    for rule in rules:
+        _check_interruption(rule, diagnostics)
     comparisons = 0
     catch_all: Rule | None = None
     for number, rule in enumerate(rules):
@@ -126,6 +130,18 @@ def _implies(fact: Test, test: Test) -> bool:
         if type(test) is type(fact) and isinstance(test, EndsWith) and not test.ignoring_case:
             return any(part.endswith(wanted) for wanted in test.wanted for part in parts)
     return False
+
+
+# -- interruptions -----------------------------------------------------------------------------
+
+
+def _check_interruption(rule: Rule, diagnostics: Diagnostics) -> None:
+    """Report an `after` that counts what follows it, and stands at the end."""
+    body = rule.node.body
+    last = body.statements[-1] if isinstance(body, nodes.Block) and body.statements else body
+    if isinstance(last, nodes.After) and isinstance(last.trigger, nodes.Count):
+        help = "move it above what it is to interrupt"
+        diagnostics.report("W406", "nothing follows that this could interrupt", last.span, help=help)
 
 
 # -- tool loops -------------------------------------------------------------------------------
