@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 from mockllm import __version__, chat_socket, conversations_views, responses_socket, responses_views, script_socket
 from mockllm.apis import chat, chat_request, errors, models, replies
 from mockllm.apis.errors import ApiError
+from mockllm.cors import CrossOrigin
 from mockllm.journal import Recorder
 from mockllm.mock import Api, Mock
 from mockllm.responses_api import Responses
@@ -60,7 +61,7 @@ def create_app(mocks: Mocks) -> Flask:
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _our_error)
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.wsgi_app = Mounted(app.wsgi_app, mocks)  # type: ignore[method-assign]
+    app.wsgi_app = CrossOrigin(Mounted(app.wsgi_app, mocks))  # type: ignore[method-assign]
     return app
 
 

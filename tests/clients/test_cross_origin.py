@@ -1,0 +1,41 @@
+"""A page from another origin may call the API, and nothing else."""
+
+from __future__ import annotations
+
+import httpx
+
+from tests.clients.asking import asked
+from tests.server.harness import Served
+
+SCRIPT = "serving.llmock"
+ORIGIN = {"origin": "https://app.example"}
+
+
+def test_a_preflight_is_answered(server: Served) -> None:
+    headers = ORIGIN | {
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "authorization, x-a",
+    }
+    answer = httpx.options(f"{server.url}/v1/chat/completions", headers=headers)
+    assert answer.status_code == 204
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["access-control-allow-headers"] == "authorization, x-a"
+
+
+def test_answers_may_be_read(server: Served) -> None:
+    for stream in (False, True):
+        body = asked("hello", stream=stream)
+        answer = httpx.post(f"{server.url}/v1/chat/completions", json=body, headers=ORIGIN)
+        assert answer.headers["access-control-allow-origin"] == "*"
+    assert httpx.get(f"{server.url}/v1/nope", headers=ORIGIN).headers["access-control-allow-origin"] == "*"
+
+
+def test_who_names_no_origin_gets_no_permission(server: Served) -> None:
+    assert "access-control-allow-origin" not in httpx.get(f"{server.url}/v1/models").headers
+
+
+def test_the_control_endpoints_are_not_for_pages(server: Served) -> None:
+    answer = httpx.get(f"{server.url}/-/journal", headers=ORIGIN)
+    assert "access-control-allow-origin" not in answer.headers
+    preflight = httpx.options(f"{server.url}/-/reset", headers=ORIGIN | {"access-control-request-method": "POST"})
+    assert "access-control-allow-origin" not in preflight.headers
