@@ -25,6 +25,7 @@ from dsl.values import ListMaker, Literal, Maker, ObjectMaker, Rendered, Variabl
 FINISH_REASONS = ("stop", "length", "tool_calls", "content_filter", "function_call")
 USAGE_KEYS = ("input", "output", "cached", "reasoning")
 ENDINGS = (nodes.Fail, nodes.Cut, nodes.Reset, nodes.Hang, nodes.Close)
+SAYING = (nodes.Reply, nodes.Chunk, nodes.Think, nodes.Call, nodes.Refuse)
 LATER = {nodes.Logprobs: "logprobs", nodes.Dialect: "dialect", nodes.Split: "split", nodes.Limit: "limit"}
 
 _JSON_WORDS = ("true", "false", "null")
@@ -319,6 +320,12 @@ class BodyCompiler:
         return f"{self._context.key}#{self._counters}"
 
     def _warn_of_dead_code(self, block: nodes.Block) -> None:
+        for number, statement in enumerate(block.statements):
+            said = next((each for each in block.statements[number + 1 :] if isinstance(each, SAYING)), None)
+            if isinstance(statement, nodes.Finish) and said is not None:
+                label = Label(statement.span, "`finish` ends what is said here")
+                self._diagnostics.report("W403", "this is never reached", said.span, secondary=label)
+                break
         for ending, dead in zip(block.statements, block.statements[1:], strict=False):
             if isinstance(ending, ENDINGS):
                 word = type(ending).__name__.lower()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -230,9 +231,9 @@ class _ScriptCompiler:
 
     def _socket(self, item: nodes.Socket) -> None:
         path = item.path.value if isinstance(item.path, nodes.Text) else ""
-        if not path.startswith("/"):
+        if not re.fullmatch(r"(/[\w.~!$&'()*+,;=:@%-]+)+", path) or path == "/v1":
             help = 'write it in quotes, as in "/v1/realtime"'
-            message = "the path of a socket begins with a slash"
+            message = "this is not the path of a socket"
             self._diagnostics.report("E223", message, item.path.span, help=help)
         elif path in self._sockets:
             self._diagnostics.report("E204", f"two sockets are on `{path}`", item.path.span)

@@ -18,6 +18,7 @@ from dsl.table import Rule, RuleTable
 
 # A miss of a large table is explained from its first rules: each costs a full test.
 MOST_RULES = 2_000
+MOST_COMPARED = 50
 _LONGEST_VALUE = 80
 _SAID = {"user", "input", "system", "assistant", "tool_result"}
 
@@ -58,6 +59,7 @@ def nearest(table: RuleTable, request: Request, session: Session) -> NearMiss | 
     """The rule that came nearest to answering; None if there are no rules."""
     best: tuple[float, float] = (-1.0, -1.0)
     found: NearMiss | None = None
+    compared = 0
     for rule in table.rules[:MOST_RULES]:
         moment = Moment(request, session, session.count(rule.key))
         conjuncts = [*_conjuncts(rule), *rule.guard.nth]
@@ -70,7 +72,9 @@ def nearest(table: RuleTable, request: Request, session: Session) -> NearMiss | 
             continue
         failed = conjuncts[held.index(False)]
         value = failed.value(moment) if isinstance(failed, Test) else None
-        score = share, _likeness(failed, value)
+        # Likeness is dear: beyond so many rules of the same share the first of them will do.
+        compared = compared + 1 if share == best[0] else 0
+        score = share, _likeness(failed, value) if compared < MOST_COMPARED else 0.0
         if score > best:
             best, found = score, NearMiss(rule, failed, value)
     return found

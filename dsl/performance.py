@@ -12,7 +12,7 @@ way to an event and nowhere else:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Protocol
@@ -67,6 +67,7 @@ class Armed:
     """An action that waits for its moment: a time, or a number of chunks yet to be said."""
 
     action: Statement
+    scope: Scope  # of where it is written
     at: float | None = None
     chunks: int = 0
 
@@ -93,6 +94,9 @@ class Performance:
         self._armed: list[Armed] = []
         self._ending: timeline.Ending | None = None
         self._turns = 0
+        self._finished: set[int] = set()
+        self._choices = 0
+        self._steps: dict[str, int] = {}
 
     # -- time
 
@@ -127,23 +131,29 @@ class Performance:
         self._pace = pace
 
     def arm_time(self, seconds: float, action: Statement) -> None:
-        self._armed.append(Armed(action, at=self.now + seconds))
+        self._armed.append(Armed(action, self.scope, at=self.now + seconds))
         self.wait(0)
 
     def arm_chunks(self, chunks: int, action: Statement) -> None:
-        armed = Armed(action, chunks=chunks)
+        armed = Armed(action, self.scope, chunks=chunks)
         self._armed.append(armed)
         if chunks == 0:
             self._strike(armed)
 
     def _strike(self, armed: Armed) -> None:
         self._armed.remove(armed)
-        armed.action.perform(self)
+        scope, self.scope = self.scope, armed.scope
+        try:
+            armed.action.perform(self)
+        finally:
+            self.scope = scope
 
     # -- what is said
 
     def say(self, kind: Callable[..., timeline.Said], text: str, *, paced: bool = True, **more: Any) -> None:
-        """One chunk of this kind that says `text`; `more` are its other attributes."""
+        """One chunk of this kind that says `text`; `more` are its other attributes. Nothing if all is said."""
+        if self.choice in self._finished:
+            return
         self._approach(text, paced)
         self.add(kind(self.now, text=text, choice=self.choice, **more))
         for armed in [armed for armed in self._armed if armed.at is None]:
@@ -153,11 +163,25 @@ class Performance:
 
     def open_call(self, name: str, call_id: str | None) -> int:
         """Begin a tool call; its index among the calls of this choice."""
-        self._approach(name, True)
         index = self._calls.get(self.choice, 0)
+        if self.choice in self._finished:
+            return index
+        self._approach(name, True)
         self._calls[self.choice] = index + 1
         self.add(timeline.Call(self.now, index, name, call_id, choice=self.choice))
         return index
+
+    def finish(self, reason: str) -> None:
+        """The last of a choice: nothing more is said in it."""
+        if self.choice not in self._finished:
+            self._finished.add(self.choice)
+            self.add(timeline.Finish(self.now, reason, choice=self.choice))
+
+    def step(self, counter: str) -> int:
+        """Which step of a sequence it is, from 1: it moves on once an answer, however often it is performed."""
+        if counter not in self._steps:
+            self._steps[counter] = self.session.advance(counter)
+        return self._steps[counter]
 
     def add(self, event: timeline.Event) -> None:
         if len(self.events) >= MOST_EVENTS:
@@ -170,16 +194,24 @@ class Performance:
         if self._turns > MOST_TURNS:
             raise OverflowError(f"the answer repeats more than {MOST_TURNS} times")
 
-    def choose(self, bodies: Mapping[int, Statement]) -> None:
-        """Perform several choices side by side: each starts now, and they go on when the longest is done."""
+    def choose(self, bodies: Sequence[Statement]) -> None:
+        """Perform several choices side by side: each starts now, and they go on when the longest is done.
+
+        Each has a pace of its own, and what is armed in one strikes there. What was armed before them counts the
+        chunks of all, in the order in which they are due.
+        """
         began, before, outer, scope = self.now, len(self.events), self.choice, self.scope
+        ttft, pace, armed = self._ttft, self._pace, self._armed
         performed: list[tuple[float, int, int, timeline.Event]] = []
         endings: list[timeline.Ending] = []
         ended = began
-        for self.choice, body in bodies.items():
+        for body in bodies:
+            self.choice, self._choices = self._choices, self._choices + 1
             self.now, self.scope = began, scope
+            self._ttft, self._pace, self._armed = ttft, pace, []
             try:
                 body.perform(self)
+                self._outlast()
             except Ended:
                 assert self._ending is not None
                 endings.append(self._ending)
@@ -187,12 +219,29 @@ class Performance:
             performed += [(event.at, order, self.choice, event) for order, event in enumerate(own)]
             ended = max(ended, self.now)
         performed.sort(key=lambda entry: entry[:3])
-        self.now, self.choice = ended, outer
+        self.now, self.choice, self.scope = ended, outer, scope
+        self._ttft, self._pace, self._armed = ttft, pace, armed
         self.events += [event for *_, event in performed]
         if endings:  # one connection carries all choices: the first trouble is everybody's
             first = min(endings, key=lambda ending: ending.at)
             self.events = [event for event in self.events if event.at <= first.at]
-            self.end(first)
+            self._ending, self.now = first, first.at
+        self._count(before)
+        if endings:
+            raise Ended
+
+    def _count(self, before: int) -> None:
+        """Let what was armed before several choices strike amid their chunks: those since the event `before`."""
+        chunks = [number for number, event in enumerate(self.events) if number >= before and _is_chunk(event)]
+        for armed in sorted((armed for armed in self._armed if armed.at is None), key=lambda each: each.chunks):
+            if armed.chunks > len(chunks):
+                armed.chunks -= len(chunks)
+                continue
+            last = chunks[armed.chunks - 1]
+            kept, self.events = self.events, self.events[: last + 1]
+            resumed, self.now = self.now, kept[last].at
+            self._strike(armed)  # an ending leaves it at that
+            self.events, self.now = self.events + kept[last + 1 :], resumed
 
     def _approach(self, text: str, paced: bool) -> None:
         """Wait for as long as what is said next has to be waited for."""
@@ -223,6 +272,11 @@ class Performance:
         self._ending = ending
         raise Ended
 
+    def _outlast(self) -> None:
+        """Wait for what is armed for a time that has not come yet."""
+        while pending := [armed for armed in self._armed if armed.at is not None]:
+            self.wait(max(0.0, min(armed.at or 0.0 for armed in pending) - self.now))
+
     def run(self, *bodies: Statement, span: Span) -> timeline.Timeline:
         """Perform the defaults and the body, to the end. `span` is named by errors that have no better place.
 
@@ -235,8 +289,7 @@ class Performance:
                 statement.perform(self)
             self.end_of_defaults()
             body.perform(self)
-            while pending := [armed for armed in self._armed if armed.at is not None]:
-                self.wait(max(0.0, min(armed.at or 0.0 for armed in pending) - self.now))
+            self._outlast()
         except Ended:
             pass
         except OverflowError as error:
@@ -252,3 +305,7 @@ class Performance:
             self.usage,
             self.meta,
         )
+
+
+def _is_chunk(event: timeline.Event) -> bool:
+    return isinstance(event, timeline.Text | timeline.Think | timeline.Refuse | timeline.Arguments)

@@ -149,6 +149,9 @@ class Resolver:
                 yield from ((f"parameters of `{item.name.text}`", name) for name in item.parameters)
             elif isinstance(item, nodes.Test) and isinstance(item.name, nodes.Text):
                 yield "tests", nodes.Name(item.name.value, span=item.name.span)
+            elif isinstance(item, nodes.Socket):
+                inside = (inner for inner in item.items if isinstance(inner, nodes.Rule | nodes.Given))
+                yield from (("rule", name) for inner in inside for name in rule_names(inner))
             elif isinstance(item, nodes.Rule | nodes.Given):
                 yield from (("rules", name) for name in rule_names(item))
 

@@ -27,10 +27,24 @@ def example_of(schema: Any, random: Random) -> Any:
     Raises:
         ValueError: the schema is not one, or refers to what it does not define.
     """
-    return _example(schema, schema, random, 0)
+    return _example(schema, _Root(schema), random, 0)
 
 
-def _example(schema: Any, root: Any, random: Random, depth: int) -> Any:
+class _Root:
+    """The whole schema, and how many more values may be made of it: a small schema can ask for very many."""
+
+    def __init__(self, schema: Any) -> None:
+        self.schema = schema
+        self.left = _MOST
+
+    def spend(self, values: int) -> None:
+        self.left -= values
+        if self.left < 0:
+            raise ValueError(f"the example would have more than {_MOST} values")
+
+
+def _example(schema: Any, root: _Root, random: Random, depth: int) -> Any:
+    root.spend(1)
     if schema is True or schema == {}:
         return "text"
     if not isinstance(schema, Mapping):
@@ -38,7 +52,7 @@ def _example(schema: Any, root: Any, random: Random, depth: int) -> Any:
     if depth > 64:
         raise ValueError("the schema refers to itself without an end")
     if "$ref" in schema:
-        return _example(_resolve(schema["$ref"], root), root, random, depth + 1)
+        return _example(_resolve(schema["$ref"], root.schema), root, random, depth + 1)
     if "const" in schema:
         return schema["const"]
     if "enum" in schema:
@@ -60,7 +74,7 @@ def _example(schema: Any, root: Any, random: Random, depth: int) -> Any:
     return _of_type(schema, root, random, depth)
 
 
-def _of_type(schema: Mapping[str, Any], root: Any, random: Random, depth: int) -> Any:
+def _of_type(schema: Mapping[str, Any], root: _Root, random: Random, depth: int) -> Any:
     implied = next((kind for kind, words in _KINDS.items() if words & schema.keys()), "string")
     kind = schema.get("type", implied)
     if isinstance(kind, list):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from random import Random
 
@@ -189,7 +190,7 @@ class Choices:
     bodies: tuple[Statement, ...]
 
     def perform(self, on: Performance) -> None:
-        on.choose(dict(enumerate(self.bodies)))
+        on.choose(self.bodies)
 
 
 # -- how it ends ------------------------------------------------------------------------------
@@ -200,7 +201,7 @@ class Finish:
     reason: str
 
     def perform(self, on: Performance) -> None:
-        on.add(timeline.Finish(on.now, self.reason, choice=on.choice))
+        on.finish(self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +270,13 @@ class Usage:
             on.usage[name] = value
 
 
+# RFC 9110, sections 5.1 and 5.5.
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+# These say where a message ends: a script that set them would confuse the next one on the connection.
+FRAMING = {"content-length", "transfer-encoding", "connection"}
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     name: Maker
@@ -276,15 +284,13 @@ class Header:
 
     def perform(self, on: Performance) -> None:
         name, value = self.name.text(on.scope), self.value.text(on.scope)
-        if not name or not name.isascii() or any(c <= " " or c in ":\x7f" for c in name):
+        if not _TOKEN.fullmatch(name):
             raise PerformError(f"{name!r} is not the name of a header", self.name.node.span)
-        if not value.isprintable() or not _is_latin(value):
+        if name.lower() in FRAMING:
+            raise PerformError(f"the header {name!r} is the server's own", self.name.node.span)
+        if not _FIELD_VALUE.fullmatch(value):
             raise PerformError(f"{value!r} cannot be the value of a header", self.value.node.span)
         on.header(name, value)
-
-
-def _is_latin(text: str) -> bool:
-    return all(character <= "\xff" for character in text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,7 +336,7 @@ class Sequence:
     counter: str
 
     def perform(self, on: Performance) -> None:
-        step = on.session.advance(self.counter)
+        step = on.step(self.counter)
         self.steps[min(step, len(self.steps)) - 1].perform(on)
 
 
@@ -342,7 +348,7 @@ class Cycle:
     counter: str
 
     def perform(self, on: Performance) -> None:
-        step = on.session.advance(self.counter)
+        step = on.step(self.counter)
         self.steps[(step - 1) % len(self.steps)].perform(on)
 
 

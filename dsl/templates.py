@@ -23,7 +23,7 @@ from dsl.diagnostics import did_you_mean
 from dsl.request import Headers, Message, Result, Results
 
 LONGEST = 10_000_000  # characters; a template that multiplies texts is stopped there
-_BUILTINS = frozenset({"range", "dict", "lipsum", "cycler", "joiner", "namespace"})
+_BUILTINS = frozenset({"range", "dict", "cycler", "joiner", "namespace"})
 _MARKUP = re.compile(r"\{\{|\{%|\{#")
 _TAGS = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _GUARDS = (nodes.Filter, nodes.Test, nodes.Or, nodes.And, nodes.Not, nodes.CondExpr, nodes.If)
@@ -131,6 +131,8 @@ def plain(value: Any) -> Any:
 
 _environment = Environment(undefined=Absent, keep_trailing_newline=True, autoescape=False)
 _environment.filters["tojson"] = to_json
+# These draw from Python's own generator, which no seed of ours decides.
+del _environment.filters["random"], _environment.globals["lipsum"]
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,7 @@ def create_app(mocks: Mocks) -> Flask:
     app.add_url_rule("/-/healthy", "healthy", lambda: {"status": "ok", "version": __version__})
     app.add_url_rule("/-/journal", "journal", lambda: jsonify(entries=mocks.journal.entries()))
     app.add_url_rule("/-/reset", "reset", lambda: _reset(mocks), methods=["POST"])
+    app.before_request(_protect)
     app.after_request(partial(_record, mocks))
     app.register_error_handler(ApiError, _api_error)
     app.register_error_handler(HTTPException, _http_error)
@@ -102,6 +103,25 @@ def _created(mock: Mock) -> int:
 
 
 # -- about the server -------------------------------------------------------------------------------------------
+
+
+def _protect() -> None:
+    """Keep pages of other origins away from the control endpoints: they need no preflight to post, and a name of
+    theirs may resolve to this machine.
+
+    Raises:
+        ApiError: status 403.
+    """
+    if not request.path.startswith("/-/"):
+        return
+    host = request.host.rpartition(":")[0] if request.host.rpartition(":")[2].isdecimal() else request.host
+    origin = request.headers.get("origin")
+    foreign = origin is not None and origin.partition("://")[2] != request.host
+    # A name without a dot is nobody's on the net.
+    local = "." not in host or host.endswith(".localhost") or host.startswith("127.")
+    rebound = request.remote_addr in ("127.0.0.1", "::1") and not local
+    if foreign or rebound:
+        raise ApiError(403, "The control endpoints are not for pages of other origins.", code="foreign_origin")
 
 
 def _index(mocks: Mocks) -> Response:

@@ -56,8 +56,8 @@ class Stored:
 
     @property
     def items(self) -> Items:
-        """All that was said up to its end, for those that continue it."""
-        return (*self.context, *self.output.values())
+        """All that was said up to its end, for those that continue it; a cancelled one has said nothing."""
+        return self.context if self.cancelled else (*self.context, *self.output.values())
 
     def status(self, now: float) -> str:
         """How far it is at `now`, in seconds of the monotonic clock."""

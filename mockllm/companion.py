@@ -15,6 +15,7 @@ from random import Random
 from typing import Any
 
 import gevent
+from gevent.pool import Group
 from geventwebsocket.exceptions import WebSocketError
 
 from dsl.request import Headers, Request
@@ -64,7 +65,7 @@ class Companion:
         self._encode = encode
         self._encode_error = encode_error
         self._opened = opened
-        self._greenlets: list[gevent.Greenlet[..., Any]] = []
+        self._greenlets = Group()
         self._players: set[SocketPlayer] = set()
 
     def open(self) -> None:
@@ -86,23 +87,23 @@ class Companion:
                 raise error
         self._socket.accept()
         for answer, entry in said:
-            self._play(answer, Recorder(entry), self._opened)
+            self._greenlets.spawn(self._play, answer, Recorder(entry), self._opened)
         for timer in self.script.timers if self.script else ():
-            self._greenlets.append(gevent.spawn(self._tick, timer))
+            self._greenlets.spawn(self._tick, timer)
 
     def on(self, event: str, frame: Any) -> bool:
         """Let happen what happens on a client's event; whether anything does."""
         rules = self.script.on(event) if self.script else []
         now = monotonic()
         for rule in rules:
-            self._greenlets.append(gevent.spawn(self._happen, rule, event, frame, now))
+            self._greenlets.spawn(self._happen, rule, event, frame, now)
         return bool(rules)
 
     def close(self) -> None:
         """Stop what is going on, and let happen what happens when a socket has closed: nobody hears it."""
         for player in self._players:
             player.cancel()
-        gevent.killall(self._greenlets)
+        self._greenlets.kill()
         for rule in self.script.on("close") if self.script else ():
             try:
                 _, entry = self._mock.happen(rule, self._request("close", None, monotonic() - self._opened))

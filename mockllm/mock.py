@@ -38,9 +38,10 @@ from mockllm.transports.frames import Body, Reply
 # Where the wall clock stands when a seed was chosen and no time.
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
-_ANSWERS = "answers"  # the counter of a session's answers; rules' own counters are named after places and names
-
-_THINGS = "things"
+# Counters of a session beside those of its rules, which a script can call anything that it can write.
+_ANSWERS = "\0answers"
+_THINGS = "\0things"
+_HAPPENINGS = "\0happenings"
 
 
 class Api(Protocol):
@@ -175,7 +176,8 @@ class Mock:
         entry.seed, entry.session = self.seed, request.session
         entry.endpoint, entry.transport = request.endpoint, request.transport
         session = self.sessions.get(request.session)
-        entry.ordinal = session.advance(_ANSWERS)
+        # Not an answer: when the clock strikes must not decide what the next answer is.
+        entry.ordinal = session.advance(f"{_HAPPENINGS}{rule.key}")
         timeline = self._performed(Match(rule, {}, 1), request, session, entry, with_defaults=False)
         entry.planned, entry.status = round(timeline.duration, 6), 200
         return Answer(request, timeline, self._random(entry, "wire"), int(self.now().timestamp())), entry

@@ -10,7 +10,7 @@ from mockllm.apis import errors, replies, responses
 from mockllm.apis.answer import Answer
 from mockllm.apis.errors import ApiError
 from mockllm.apis.responses_output import Output
-from mockllm.apis.responses_request import Asked, decode
+from mockllm.apis.responses_request import Asked, Items, decode
 from mockllm.archive import Shelf, Stored, with_identifiers
 from mockllm.transports.frames import Body, Reply
 
@@ -49,9 +49,13 @@ class Responses:
         body = output.answer.body
         if body.get("store") is not False:
             self._shelf.keep_response(Stored(output, asked.items, self._began, self._size))
-        named = body.get("conversation")
-        if named is not None:
-            conversation = self._shelf.find_conversation(named["id"] if isinstance(named, dict) else named)
-            created = output.answer.created
-            conversation.items += with_identifiers(asked.new, output.stem, created, Random(output.id))
-            conversation.items += output.values()
+        continue_conversation(self._shelf, output, asked.new)
+
+
+def continue_conversation(shelf: Shelf, output: Output, new: Items) -> None:
+    """Put what was newly asked and what was answered into the conversation that the request names, if it does."""
+    named = output.answer.body.get("conversation")
+    if named is not None:
+        conversation = shelf.find_conversation(named["id"] if isinstance(named, dict) else named)
+        conversation.items += with_identifiers(new, output.stem, output.answer.created, Random(output.id))
+        conversation.items += output.values()

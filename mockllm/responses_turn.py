@@ -24,6 +24,7 @@ from mockllm.apis.responses_request import Items, Json
 from mockllm.apis.responses_stream import Wire, failure, parts
 from mockllm.apis.serialise import compact, utf8
 from mockllm.archive import Shelf, Stored
+from mockllm.responses_api import continue_conversation
 from mockllm.transports.frames import Body, Frame, Part, Reply, Stream
 
 # Keys of the frame that are no parameters of the request. `stream` and `background` are not meant to be sent, but
@@ -81,6 +82,7 @@ class Turn:
         self._began = began
         self._elapsed = elapsed
         self._context: Items = ()
+        self._new: Items = ()
         self._output: Output | None = None
         self._ending: Ending | None = None
         self._failed = False
@@ -96,7 +98,7 @@ class Turn:
         asked = responses_request.from_value(
             value, past=self._memory, path=path, query=query, headers=headers, lenient=lenient
         )
-        self._context = asked.items
+        self._context, self._new = asked.items, asked.new
         asked.request.transport = "websocket"
         asked.request.event = "response.create"
         asked.request.elapsed = self._elapsed
@@ -140,6 +142,7 @@ class Turn:
         elif self._output is not None and outcome == "complete":
             stored = Stored(self._output, self._context, self._began, self._size)
             self._memory.latest[self._lane] = stored
+            continue_conversation(self._memory.shelf, self._output, self._new)
             if self._body.get("store") is not False:
                 self._memory.shelf.keep_response(stored)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -49,7 +50,7 @@ class Settings:
             SettingError: a value makes no sense.
         """
         seed = environ.get("MOCKLLM_SEED")
-        if seed is not None and not seed.strip().lstrip("-").isdecimal():
+        if seed is not None and not re.fullmatch(r"\s*-?[0-9]+\s*", seed):
             raise SettingError(f"MOCKLLM_SEED is a whole number, not {seed!r}")
         now = environ.get("MOCKLLM_NOW")
         return cls(

@@ -16,8 +16,8 @@ from mockllm.apis.usage import usage
 # Reasoning models leave `logprobs` out and have no fingerprint (seen with the gpt-5 family).
 _REASONING = re.compile(r"(?:ft:)?(?:o\d|gpt-(?:[5-9]|\d\d))")
 
-# What a script's `meta` cannot set, because other statements do.
-_SPOKEN = {"choices", "usage", "obfuscation"}
+# What a script's `meta` cannot set: other statements do, or it is meant for the other API.
+_SPOKEN = {"choices", "usage", "obfuscation", "error_event"}
 
 
 def completion(answer: Answer) -> bytes:

@@ -5,8 +5,8 @@ the first), and an answer that waits or hangs does not write. So while an answer
 its socket for reading. The request has been read to its end by then, hence there are two reasons to wake up: the
 stream of bytes has ended, and the client has left; or more bytes have come, the next request of a pipelining
 client, and whatever follows them cannot be seen without reading them, which is not ours to do. Then the watch
-is given up, because it would wake the loop forever, and waiting is plain sleep. A client that closes only its
-own half (`shutdown(SHUT_WR)`) looks the same as one that has left.
+is given up, because it would wake the loop forever, and the system is asked once a second. A client that closes
+only its own half (`shutdown(SHUT_WR)`) looks the same as one that has left.
 
 *Endings.* A server closes a connection when the application's iterable raises a `BrokenPipeError`: it takes
 the client for gone, sends nothing more and logs nothing. `Disconnect` is one, and the way to end a connection
@@ -16,6 +16,7 @@ in the middle of an answer. It must be raised outside Flask's own `try`, which w
 from __future__ import annotations
 
 import errno
+import select
 import socket
 import struct
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ from typing import Any
 
 import gevent
 from gevent.hub import Waiter, get_hub
+from gevent.monkey import get_original
 from greenlet import getcurrent, greenlet
 
 from mockllm.transports.clock import monotonic
@@ -33,6 +35,12 @@ CONNECTION = "mockllm.connection"
 
 _READ = 1  # libev's EV_READ
 _A_DAY = 86400.0
+
+# How often a client that has sent more than its request is looked after, in seconds.
+_GLANCE = 1.0
+
+# The system's own, which gevent's patch for gunicorn replaces by one without the flag that is needed.
+_system_poll: Any = get_original("select", "poll")
 
 
 class Disconnect(BrokenPipeError):
@@ -84,13 +92,15 @@ class ClientConnection(Connection):
         resting: the greenlets which a server that is asked to stop may kill, for it owes their clients nothing.
     """
 
-    __slots__ = ("_left", "_resting", "_socket", "_waiter", "_watch")
+    __slots__ = ("_blind", "_hang_up", "_left", "_resting", "_socket", "_waiter", "_watch")
 
     def __init__(self, client: socket.socket, resting: set[greenlet]) -> None:
         # The system's socket: gevent's own close() would wait for the file object that requests are read from.
         self._socket: socket.socket = client._sock  # type: ignore[attr-defined]  # gevent's, not among its types
         self._resting = resting
         self._left = False
+        self._blind = False  # bytes have come that hide whether the client leaves
+        self._hang_up = _system_poll()
         self._watch: Any = None
         self._waiter: Waiter[None] | None = None
 
@@ -129,10 +139,22 @@ class ClientConnection(Connection):
         if self._watch is None:
             self._watch = hub.loop.io(self._socket.fileno(), _READ)
             self._watch.start(self._readable)
-        if self._left:
-            return
+        deadline = None if seconds is None else monotonic() + seconds
+        while not self._left:
+            left = None if deadline is None else max(0.0, deadline - monotonic())
+            if self._blind:
+                # The end of what the client sends is behind bytes that are not ours to read: ask now and then.
+                left = _GLANCE if left is None else min(left, _GLANCE)
+            self._wait_once(hub, left)
+            if self._blind:
+                self._left = bool(self._hang_up.poll(0))
+            if deadline is not None and monotonic() >= deadline:
+                return
+
+    def _wait_once(self, hub: Any, seconds: float | None) -> None:
+        """Until `seconds` have passed, if not None, or something is to be read."""
         waiter = self._waiter = Waiter(hub)
-        timer = None if seconds is None else hub.loop.timer(max(seconds, 0))
+        timer = None if seconds is None else hub.loop.timer(seconds)
         try:
             if timer is not None:
                 timer.start(waiter.switch, None)
@@ -151,10 +173,13 @@ class ClientConnection(Connection):
         except OSError:
             more = b""
         self._watch.stop()
-        if not more:
+        if more:
+            self._blind = True
+            self._hang_up.register(self._socket.fileno(), select.POLLRDHUP)
+        else:
             self._left = True
-            if self._waiter is not None:
-                self._waiter.switch(None)
+        if self._waiter is not None:
+            self._waiter.switch(None)
 
 
 def connection_of(environ: Mapping[str, Any]) -> Connection:

@@ -39,3 +39,14 @@ def test_the_control_endpoints_are_not_for_pages(server: Served) -> None:
     assert "access-control-allow-origin" not in answer.headers
     preflight = httpx.options(f"{server.url}/-/reset", headers=ORIGIN | {"access-control-request-method": "POST"})
     assert "access-control-allow-origin" not in preflight.headers
+
+
+def test_a_page_cannot_post_to_the_control_endpoints(server: Served) -> None:
+    answer = httpx.post(f"{server.url}/-/reset", headers=ORIGIN)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "foreign_origin")
+    assert httpx.post(f"{server.url}/-/reset", headers={"origin": server.url}).status_code == 200
+
+
+def test_a_foreign_name_of_this_machine_cannot_read_them(server: Served) -> None:
+    assert httpx.get(f"{server.url}/-/journal", headers={"host": "evil.example"}).status_code == 403
+    assert httpx.get(f"{server.url}/-/journal", headers={"host": "mock.localhost"}).status_code == 200

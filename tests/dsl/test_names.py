@@ -91,7 +91,7 @@ def test_a_parameter_hides_a_constant() -> None:
 
 
 def test_a_block_that_no_rule_uses_is_checked() -> None:
-    assert codes('define f(a) { finish early; reply "{{ capture }}" }\notherwise reply "x"') == ["E207"]
+    assert codes('define f(a) { reply "{{ capture }}"; finish early }\notherwise reply "x"') == ["E207"]
 
 
 def test_a_block_that_is_used_twice_has_its_mistakes_once() -> None:

@@ -296,3 +296,39 @@ def test_defaults() -> None:
 def test_defaults_can_end_the_answer() -> None:
     answer = Talk('defaults { header "a" "b"; chance 100% fail 503 }\notherwise reply "x"').ask()
     assert (answer.ending, answer.events, answer.headers) == (timeline.Fail(0, 503), (), (("a", "b"),))
+
+
+@pytest.mark.parametrize(
+    ("script", "texts"),
+    [
+        (
+            'define d(x) { after 2 chunks chunk "{{ x }}" } otherwise { use d("V"); reply "a b c" }',
+            ["a", " b", "V", " c"],
+        ),
+        ('otherwise { after 2 chunks finish length; reply "a b c d" }', ["a", " b"]),
+        ('otherwise { repeat 3 { sequence { chunk "A"; chunk "B" } } }', ["A", "A", "A"]),
+    ],
+)
+def test_what_a_review_found(script: str, texts: list[str]) -> None:
+    assert [event.text for event in Talk(script).ask("x").events if isinstance(event, timeline.Text)] == texts
+
+
+def test_choices_do_not_touch_each_other() -> None:
+    script = """otherwise {
+        choice { pace 20 tok/s; after 100ms chunk "late"; reply "a b" }
+        choice { wait 200ms; reply "x y" }
+    }"""
+    events = [event for event in Talk(script).ask("x").events if isinstance(event, timeline.Text)]
+    assert {(event.choice, event.text) for event in events if event.text == "late"} == {(0, "late")}
+    assert [event.at for event in events if event.choice == 1] == [0.2, 0.2], "the pace is that of the other"
+
+
+def test_what_is_armed_before_choices_counts_the_chunks_in_the_order_of_time() -> None:
+    script = """otherwise {
+        after 3 chunks cut clean
+        choice { chunk "a"; wait 300ms; chunk "b" }
+        choice { wait 100ms; chunk "x"; wait 50ms; chunk "y"; wait 50ms; chunk "z" }
+    }"""
+    answer = Talk(script).ask("x")
+    assert [event.text for event in answer.events if isinstance(event, timeline.Text)] == ["a", "x", "y"]
+    assert answer.ending.at == 0.15
