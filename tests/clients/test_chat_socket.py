@@ -103,7 +103,8 @@ def asked_in(server: Served, user: str) -> dict[str, Any]:
         entries = [
             entry
             for entry in journal(server)
-            if entry["place"] and entry["body"]["messages"][-1].get("content") == user
+            if entry["place"] and isinstance(entry["body"], dict)  # a large one is not kept
+            if entry["body"]["messages"][-1].get("content") == user
         ]
         return entries[-1] if entries and entries[-1]["outcome"] else None
 
