@@ -9,6 +9,7 @@ write, and not before: that is WSGI's rule (PEP 3333).
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -32,7 +33,7 @@ _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
-class Player:
+class Player(ABC):
     """Plays one answer on one connection, once. A WSGI application.
 
     Subclasses say in `_play` what happens; it ends by returning (the answer is complete) or with `Disconnect`.
@@ -81,8 +82,9 @@ class Player:
         # Not a list: a server would take the length of an empty one for that of the body.
         return iter(())
 
+    @abstractmethod
     def _play(self) -> None:
-        raise NotImplementedError
+        """Plays the answer: by returning it is complete, and `Disconnect` ends the connection."""
 
     def _wait_until(self, at: float) -> None:
         if not self._connection.wait_until(self._clock.deadline(at)):
