@@ -84,9 +84,10 @@ class Finish(Said):
 
 @dataclass(frozen=True, slots=True)
 class Raw(Event):
-    """Bytes for the wire, verbatim. Not a chunk."""
+    """Bytes for the wire, verbatim. Not a chunk. `binary`: on a socket, as a binary message."""
 
     data: bytes
+    binary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,29 @@ class ByteLimit(Event):
 
     count: int
     ending: Cut | Reset | Hang
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """How the encoded bytes of an answer are cut into writes, inside characters and events too.
+
+    `every` so many bytes; or once, `at` so many bytes; with neither, lines end in CRLF and each write ends
+    between the two. On a socket each message leaves in frames that are cut so.
+    """
+
+    every: int | None = None
+    at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What is left of a rate limit behind an answer. `kind` is "requests" or "tokens"; `reset` is the time in
+    seconds until it is whole again."""
+
+    kind: str
+    limit: int
+    remaining: int
+    reset: float
 
 
 # -- how it ends: exactly one of these closes a timeline ---------------------------------------------------
@@ -186,6 +210,9 @@ class Timeline:
         usage: token counts that the script set, by the script's names (`input`, `output`, `cached`,
             `reasoning`); what is absent is counted by the API.
         meta: top-level keys of the API's object that the script sets (`id`, `model`, ...).
+        dialect: how the deltas of tool calls are shaped: "standard", or one of the shapes that gateways send.
+        split: how the bytes are cut into writes, or None: each event is one.
+        budgets: what is left of the script's rate limits, at most one of each kind: the tightest.
     """
 
     events: tuple[Event, ...]
@@ -194,6 +221,9 @@ class Timeline:
     headers: tuple[tuple[str, str], ...] = ()
     usage: Mapping[str, int] = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)
+    dialect: str = "standard"
+    split: Split | None = None
+    budgets: tuple[Budget, ...] = ()
 
     @property
     def duration(self) -> float:

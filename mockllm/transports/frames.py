@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dsl.timeline import ByteLimit, ByteRate, Cut, End, Hang, Reset
+from dsl.timeline import ByteLimit, ByteRate, Cut, End, Hang, Reset, Split
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -23,6 +23,11 @@ class Ping(Frame):
     """A frame that leaves as a ping, on a socket. Its data has 125 bytes at most."""
 
 
+@dataclass(frozen=True, slots=True)
+class Binary(Frame):
+    """A frame that leaves as a binary message, on a socket."""
+
+
 # How a transport ends a body. API errors are frames by now, a clean cut is an `End` without a terminal frame.
 Ending = End | Cut | Reset | Hang
 
@@ -36,7 +41,11 @@ class Body:
 
     `End` sends it whole; `Cut` sends only a part of what `content-length` promises; `Reset` and `Hang` send
     nothing. `limit` and `rate` are the script's own byte limit and bytes per second, if any; a limit counts
-    the bytes of the body and wins over the ending if the body is longer than it.
+    the bytes of the body and wins over the ending if the body is longer than it. `split` is how the body is cut
+    into writes.
+
+    A `content-length` or `transfer-encoding` among the headers is the script's own: it is sent as it is, the body
+    follows as it is, whatever they say, and the connection is closed behind it. So in a `Stream`.
     """
 
     status: int
@@ -45,6 +54,7 @@ class Body:
     ending: Ending
     limit: ByteLimit | None = None
     rate: float | None = None
+    split: Split | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +64,7 @@ class Stream:
     status: int
     headers: Headers
     parts: Iterator[Part]
+    split: Split | None = None
 
 
 Reply = Body | Stream
