@@ -6,7 +6,7 @@ that a script's `conversation by` names, which reads the body: a request for a s
 A stored response is kept as the output that it was made from, and written anew whenever it is asked for. It is
 as far as its timeline is by the clock: `queued` (in the background) until the script says something,
 `in_progress` until it ends, and then whatever it ends as. So a response in the background needs no thread to be
-made.
+made. What it continues is not copied into it: it has a link to the response before it, which lives as long.
 
 All is in memory. The longest unused responses are forgotten first, when there are more than a number of them or
 the bodies of their requests are larger than a number of bytes.
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from itertools import chain
 from random import Random
 from typing import Any
 
@@ -37,27 +38,47 @@ class Stored:
     """A stored response.
 
     Attributes:
-        context: the items that it answers: what it continues, and its own input.
+        new: the items of its own input.
+        before: what it continues: a response, or the items that a conversation had then.
         began: when its request came, in seconds of the monotonic clock.
         size: the bytes of its request's body.
         cancelled: whether it was, before it ended.
     """
 
     output: Output
-    context: Items = ()
+    new: Items = ()
+    before: Stored | Items = ()
     began: float = 0.0
     size: int = 0
     cancelled: bool = False
     _listed: list[Json] | None = None
+
+    def __post_init__(self) -> None:
+        self.output = self.output.settled()
+        self._said = tuple(self.output.values())
 
     @property
     def background(self) -> bool:
         return self.output.answer.body.get("background") is True
 
     @property
+    def context(self) -> Items:
+        """The items that it answers: what it continues, and its own input."""
+        found, before = [self.new], self.before
+        while isinstance(before, Stored):  # not by recursion: a conversation may have thousands of turns
+            found += (before.said, before.new)
+            before = before.before
+        return tuple(chain(before, *reversed(found)))
+
+    @property
+    def said(self) -> Items:
+        """The items of its output; a cancelled one has said nothing."""
+        return () if self.cancelled else self._said
+
+    @property
     def items(self) -> Items:
-        """All that was said up to its end, for those that continue it; a cancelled one has said nothing."""
-        return self.context if self.cancelled else (*self.context, *self.output.values())
+        """All that was said up to its end, for those that continue it."""
+        return (*self.context, *self.said)
 
     def status(self, now: float) -> str:
         """How far it is at `now`, in seconds of the monotonic clock."""
@@ -142,7 +163,7 @@ class Shelf:
     # -- the past of a request
 
     def response(self, name: str) -> Items | None:
-        stored = self._stored(name)
+        stored = self.stored(name)
         if stored is not None:
             return stored.items
         return () if self._archive.lenient else None
@@ -156,7 +177,7 @@ class Shelf:
     def item(self, name: str) -> Json | None:
         held = self._archive.stems.get((self._owner, name.partition("_")[2][:18]))
         if isinstance(held, Stored):
-            found = [*held.output.values(), *held.input_items()]
+            found = [*held.said, *held.input_items()]
         else:
             found = held.items if held is not None else []
         return next((item for item in found if item.get("id") == name), None) or self._placeholder_item(name)
@@ -167,7 +188,7 @@ class Shelf:
         """Raises:
         ApiError: status 404; there is no such response.
         """
-        stored = self._stored(name)
+        stored = self.stored(name)
         if stored is not None:
             return stored
         if not self._archive.lenient:
@@ -186,7 +207,7 @@ class Shelf:
             archive.drop_response(next(iter(archive.responses)))
 
     def delete_response(self, name: str) -> None:
-        if self._stored(self.find_response(name).output.id) is not None:
+        if self.stored(self.find_response(name).output.id) is not None:
             self._archive.drop_response((self._owner, name))
 
     # -- conversations
@@ -223,8 +244,9 @@ class Shelf:
             raise errors.not_found("Item", name)
         return found
 
-    def _stored(self, name: str) -> Stored | None:
-        key = (self._owner, name)
+    def stored(self, name: object) -> Stored | None:
+        """The response of this name, or None if it is not here."""
+        key = (self._owner, str(name))
         stored = self._archive.responses.get(key)
         if stored is not None:
             self._archive.responses.move_to_end(key)

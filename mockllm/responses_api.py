@@ -48,7 +48,8 @@ class Responses:
     def _keep(self, output: Output, asked: Asked) -> None:
         body = output.answer.body
         if body.get("store") is not False:
-            self._shelf.keep_response(Stored(output, asked.items, self._began, self._size))
+            before = self._shelf.stored(body.get("previous_response_id")) or asked.before
+            self._shelf.keep_response(Stored(output, asked.new, before, self._began, self._size))
         continue_conversation(self._shelf, output, asked.new)
 
 

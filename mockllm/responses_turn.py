@@ -43,8 +43,13 @@ class Memory:
     latest: dict[str | None, Stored] = field(default_factory=dict)
 
     def response(self, name: str) -> Items | None:
-        found = next((stored for stored in self.latest.values() if stored.output.id == name), None)
+        found = self.stored(name)
         return self.shelf.response(name) if found is None else found.items
+
+    def stored(self, name: object) -> Stored | None:
+        """The response of this name, on this connection or off it; None if there is none."""
+        found = next((stored for stored in self.latest.values() if stored.output.id == name), None)
+        return self.shelf.stored(name) if found is None else found
 
     def conversation(self, name: str) -> Items | None:
         return self.shelf.conversation(name)
@@ -81,7 +86,7 @@ class Turn:
         self._size = size
         self._began = began
         self._elapsed = elapsed
-        self._context: Items = ()
+        self._before: Stored | Items = ()
         self._new: Items = ()
         self._output: Output | None = None
         self._ending: Ending | None = None
@@ -98,7 +103,8 @@ class Turn:
         asked = responses_request.from_value(
             value, past=self._memory, path=path, query=query, headers=headers, lenient=lenient
         )
-        self._context, self._new = asked.items, asked.new
+        self._before = self._memory.stored(value.get("previous_response_id")) or asked.before
+        self._new = asked.new
         asked.request.transport = "websocket"
         asked.request.event = "response.create"
         asked.request.elapsed = self._elapsed
@@ -140,7 +146,7 @@ class Turn:
         if self._failed:
             self._memory.evict(self._lane, self._body.get("previous_response_id"))
         elif self._output is not None and outcome == "complete":
-            stored = Stored(self._output, self._context, self._began, self._size)
+            stored = Stored(self._output, self._new, self._before, self._began, self._size)
             self._memory.latest[self._lane] = stored
             continue_conversation(self._memory.shelf, self._output, self._new)
             if self._body.get("store") is not False:

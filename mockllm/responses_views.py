@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask, Response, request
 
 from dsl import tokens
-from dsl.timeline import ByteLimit, ByteRate, Comment, Cut, End, Event, Fail, Raw
+from dsl.timeline import ByteLimit, ByteRate, Close, Comment, Cut, End, Event, Fail, Raw, Reset
 from mockllm.apis import identifiers
 from mockllm.apis.chat_request import parse
 from mockllm.apis.errors import ApiError
@@ -150,13 +150,14 @@ def _replay(stored: Stored, after: int) -> Response:
 
 
 def _only_events(output: Output) -> Output:
-    """The output without what a script did to the connection that it was first sent on."""
+    """The output without what a script did to the connection that it was first sent on: it cut that, and not the
+    response, which went on to its end."""
     timeline = output.answer.timeline
     other = (Raw, Comment, ByteRate, ByteLimit)
     events = tuple(Event(each.at) if isinstance(each, other) else each for each in timeline.events)
     ending = timeline.ending
-    if not isinstance(ending, End | Fail):
-        ending = Cut(ending.at, clean=True)
+    if isinstance(ending, Cut | Reset | Close):
+        ending = End(ending.at)
     return output.with_answer(replace(output.answer, timeline=replace(timeline, events=events, ending=ending)))
 
 

@@ -19,10 +19,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dsl import tokens
+from dsl.request import Messages
 from dsl.timeline import Arguments, Call, Event, Finish, Refuse, Said, Text, Think, TokenLogprob
 from mockllm.apis import identifiers
 from mockllm.apis.answer import Answer
@@ -124,6 +125,7 @@ class Output:
         self.id: str = given if isinstance(given, str) else drawn
         self.items: list[Item] = []
         self.finish: str | None = None
+        self._input_tokens: int | None = None
         self._finder = _Finder(self)
         self.places: list[Place | None] = [
             self._hear(number, e) for number, e in enumerate(answer.timeline.events)
@@ -139,6 +141,13 @@ class Output:
         changed = copy(self)
         changed.answer = answer
         return changed
+
+    def settled(self) -> Output:
+        """The same output without the conversation that it answers, of which only the tokens are still of use."""
+        request = replace(self.answer.request, messages=Messages())
+        settled = self.with_answer(replace(self.answer, request=request))
+        settled._input_tokens = self.input_tokens()
+        return settled
 
     @property
     def last(self) -> Item | None:
@@ -159,11 +168,13 @@ class Output:
         given = self.answer.timeline.usage
         thoughts = sum(_count(item) for item in self.items if item.kind == "reasoning")
         said = given["output"] if "output" in given else sum(map(_count, self.items))
-        asked = given["input"] if "input" in given else self._input_tokens()
+        asked = given["input"] if "input" in given else self.input_tokens()
         return response_usage(asked, said, given.get("cached", 0), given.get("reasoning", thoughts))
 
-    def _input_tokens(self) -> int:
-        return self.answer.request.messages.tokens
+    def input_tokens(self) -> int:
+        if self._input_tokens is None:
+            self._input_tokens = self.answer.request.messages.tokens
+        return self._input_tokens
 
     def _hear(self, number: int, event: Event) -> Place | None:
         if not isinstance(event, Said) or event.choice != 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, cast
 
 import openai
@@ -154,6 +155,21 @@ def test_a_response_is_cancelled(client: OpenAI) -> None:
     made = client.responses.create(model=MODEL, input="never", background=True)
     assert client.responses.cancel(made.id).status == "cancelled"
     assert client.responses.retrieve(made.id).status == "cancelled"
+
+
+@pytest.mark.parametrize("user", ["cut", "broken"])
+def test_a_stream_that_was_cut_is_resumed_to_its_end(client: OpenAI, user: str) -> None:
+    seen = []
+    with suppress(openai.APIConnectionError):
+        for event in client.responses.create(model=MODEL, input=user, stream=True):
+            seen.append(event)
+    assert seen[0].type == "response.created" and seen[-1].type == "response.output_text.delta"
+    last = seen[-1].sequence_number
+    name = seen[0].response.id
+    rest = list(client.responses.retrieve(name, stream=True, starting_after=last))
+    assert [event.sequence_number for event in rest] == list(range(last + 1, last + 1 + len(rest)))
+    assert rest[-1].type == "response.completed"
+    assert rest[-1].response.output_text == client.responses.retrieve(name).output_text == "Hel"
 
 
 def test_compaction_and_counting(client: OpenAI) -> None:

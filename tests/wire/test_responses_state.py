@@ -181,6 +181,16 @@ def test_events_that_were_seen_are_not_replayed(api: Api) -> None:
     assert first["sequence_number"] == 4 and b"obfuscation" not in data
 
 
+def test_a_long_conversation_costs_what_is_new_in_each_turn(api: Api) -> None:
+    latest = api.create("0")["id"]
+    for number in range(1, 40):
+        latest = api.create(str(number), previous_response_id=latest)["id"]
+    items = api.get(f"/responses/{latest}/input_items?limit=100&order=asc")["data"]
+    assert [item["content"][0]["text"] for item in items[::2]] == [str(number) for number in range(40)]
+    stored = api.mocks.by_name[""].archive.responses["key-8254c329a928", latest]
+    assert (len(stored.new), len(stored.context), stored.output.answer.request.messages) == (1, 79, ())
+
+
 def test_input_items_have_identifiers_and_pages(api: Api) -> None:
     first = api.create("a")
     path = f"/responses/{api.create('b', previous_response_id=first['id'])['id']}/input_items"
