@@ -6,5 +6,6 @@
 
 from dsl.compiler import Script, check, compile_script, compile_text
 from dsl.diagnostics import Diagnostic, ScriptError
+from dsl.faults import compile_fault
 
-__all__ = ["Diagnostic", "Script", "ScriptError", "check", "compile_script", "compile_text"]
+__all__ = ["Diagnostic", "Script", "ScriptError", "check", "compile_fault", "compile_script", "compile_text"]

@@ -8,6 +8,7 @@ from its first child to its last. Most rules need no code of their own: `PLAIN` 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from lark import Token
@@ -25,7 +26,7 @@ _TEXTS = {"TEXT", "LITERAL", "LONG_TEXT", "LONG_LITERAL"}
 # Rules whose node takes their operands in the order in which they are written.
 PLAIN: dict[str, type[nodes.Node]] = {
     "reply": nodes.Reply, "chunk": nodes.Chunk, "logprob": nodes.Logprob, "think": nodes.Think,
-    "refuse": nodes.Refuse, "raw": nodes.Raw, "push": nodes.Push, "comment": nodes.Comment,
+    "refuse": nodes.Refuse, "push": nodes.Push, "comment": nodes.Comment,
     "choice": nodes.Choice, "wait": nodes.Wait, "ttft": nodes.Ttft, "pace": nodes.Pace,
     "repeat": nodes.Repeat, "finish": nodes.Finish, "reset": nodes.Reset, "hang": nodes.Hang,
     "status": nodes.Status, "usage": nodes.Usage, "header": nodes.Header, "meta": nodes.Meta,
@@ -42,7 +43,7 @@ PLAIN: dict[str, type[nodes.Node]] = {
 # Rules whose node holds all their operands as one tuple.
 LISTS: dict[str, Callable[..., nodes.Node]] = {
     "array": nodes.List, "object": nodes.Object, "disjunction": nodes.Any, "conjunction": nodes.All,
-    "block": nodes.Block, "defaults": nodes.Defaults, "reference": nodes.Reference,
+    "block": nodes.Block, "body": nodes.Block, "defaults": nodes.Defaults, "reference": nodes.Reference,
 }  # fmt: skip
 
 OPERATORS = (
@@ -85,7 +86,7 @@ class Builder:
     def first(self, c: Children) -> Any:
         return next(self.operands(c), c[0])
 
-    text = value = delay = tolerance = split = first
+    text = value = delay = tolerance = first
 
     def name(self, c: Children) -> nodes.Name:
         """A name that may be written as a text."""
@@ -128,7 +129,7 @@ class Builder:
         group.span = self.span(c)
         return group
 
-    steps = arguments = params = rules = clean = group
+    steps = arguments = params = rules = clean = binary = group
 
     # -- conditions
 
@@ -161,6 +162,12 @@ class Builder:
         call_id, chunks = self.operand_after("ID", c), self.operand_after("IN", c)
         return nodes.Call(c[1], c[2], call_id, chunks, span=self.span(c))
 
+    def raw(self, c: Children) -> nodes.Raw:
+        text = c[1]
+        if isinstance(text, nodes.Text):  # only here an escape can stand for a byte that is no character
+            text = replace(text, value=Decoded(text.span.text, byte_escapes=True).value)
+        return nodes.Raw(text, len(c) > 2, span=self.span(c))
+
     def fail(self, c: Children) -> nodes.Fail:
         status = self.operand_after("FAIL", c)
         if not isinstance(status, nodes.Number):
@@ -183,6 +190,10 @@ class Builder:
         if not isinstance(code, nodes.Number):
             return nodes.Close(None, code, span=self.span(c))
         return nodes.Close(code, self.operand_after("NUMBER", c), span=self.span(c))
+
+    def split(self, c: Children) -> nodes.Split:
+        cutting: nodes.Split = c[1]
+        return replace(cutting, span=self.span(c))
 
     def split_every(self, c: Children) -> nodes.Split:
         return nodes.Split("every", self.operand_after("EVERY", c), span=self.span(c))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from random import Random
 
 from dsl import fields, nodes
-from dsl.body_compiler import BodyCompiler, Context
+from dsl.body_compiler import BodyCompiler
 from dsl.checker import check_rules, check_states
 from dsl.condition_compiler import Captures, ConditionCompiler, Guard, Invalid
 from dsl.conditions import And, Member
@@ -23,8 +24,11 @@ from dsl.sockets import Handler, SocketScript, Timer
 from dsl.source import Source, Span
 from dsl.statements import Block
 from dsl.table import Match, Rule, RuleTable
+from dsl.testing.compiler import Test, TestCompiler
 from dsl.timeline import Timeline
+from dsl.value_compiler import Context
 from dsl.values import Maker, Scope
+from dsl.wire_checker import check_wire
 
 
 class Script:
@@ -38,6 +42,8 @@ class Script:
         sockets: what it says of WebSockets, by path.
         files: the script's own file and what it includes.
         warnings: what the checker has to say of it.
+        items: what stands in it, as it was parsed, without includes.
+        tests: its tests, in order.
     """
 
     def __init__(self, rules: tuple[Rule, ...], settings: Settings, constants: dict[str, Maker]) -> None:
@@ -48,6 +54,8 @@ class Script:
         self.sockets: Mapping[str, SocketScript] = {}
         self.files: tuple[Path, ...] = ()
         self.warnings: tuple[Diagnostic, ...] = ()
+        self.items: tuple[nodes.Item, ...] = ()
+        self.tests: tuple[Test, ...] = ()
         self._conversation = settings.conversation
         self._defaults = tuple(settings.statements)
         self._constants = constants
@@ -68,8 +76,15 @@ class Script:
         now: Callable[[], datetime],
         *,
         with_defaults: bool = True,
+        fault: Statement | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> Timeline:
         """Perform the body of the rule that answers. `random` decides all that is left to chance.
+
+        Args:
+            now: the time of day, for templates.
+            fault: trouble that comes before the body, see `compile_fault`: what it does not end goes on with it.
+            clock: the seconds of a clock that is never set back, for rate limits.
 
         What happens by itself on a socket answers nothing, and is performed without the defaults.
 
@@ -77,20 +92,27 @@ class Script:
             PerformError: a template failed, or the answer grew too large.
         """
         scope = Scope(match.captures, helpers(random, now), request, session, match.nth, self._constants)
-        performance = Performance(scope, session, random)
+        performance = Performance(scope, session, random, clock)
         defaults = self._defaults if with_defaults else ()
-        return performance.run(*defaults, match.rule.body, span=match.rule.node.span)
+        return performance.run(defaults, match.rule.body, span=match.rule.node.span, fault=fault)
 
-    def warm_up(self, request: Request, session: Session, random: Random, now: Callable[[], datetime]) -> Timeline:
-        """What the defaults alone make: the answer to a request that asks for none.
+    def warm_up(
+        self,
+        request: Request,
+        session: Session,
+        random: Random,
+        now: Callable[[], datetime],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> Timeline:
+        """What the defaults alone make: the answer to a request that asks for none. `clock` is as in `perform`.
 
         Raises:
             PerformError: a template failed.
         """
         scope = Scope({}, helpers(random, now), request, session, 0, self._constants)
-        return Performance(scope, session, random).run(
-            *self._defaults, Block(()), span=Source("defaults", "").span(0, 0)
-        )
+        performance = Performance(scope, session, random, clock)
+        return performance.run(self._defaults, Block(()), span=Source("defaults", "").span(0, 0))
 
 
 class Settings:
@@ -177,9 +199,13 @@ class _ScriptCompiler:
         for named in self._resolved.names.conditions.values():
             self._guard([named.condition])
         check_rules(self._rules, self._diagnostics)
+        for rule in self._rules:
+            check_wire(rule, self._diagnostics)
         script = Script(tuple(self._rules), self._settings, constants)
         script.sockets = self._sockets
         script.named_models = tuple(dict.fromkeys(self._models()))
+        script.items = tuple(self._resolved.items)
+        script.tests = self._tests()
         return script
 
     def _item(self, item: nodes.Item) -> None:
@@ -194,8 +220,6 @@ class _ScriptCompiler:
             if isinstance(item, nodes.Scenario):
                 check_states(item, self._diagnostics)
             self._later(item)
-        elif isinstance(item, nodes.Test):
-            self._diagnostics.report("W410", "`test` is not supported yet: it is not run", item.name.span)
 
     def _later(self, item: nodes.Scenario | nodes.ForEach) -> None:
         word = "scenario" if isinstance(item, nodes.Scenario) else "for each"
@@ -227,6 +251,15 @@ class _ScriptCompiler:
         except Invalid:
             return None
 
+    # -- tests
+
+    def _tests(self) -> tuple[Test, ...]:
+        rules = [*self._rules, *(rule for socket in self._sockets.values() for rule in socket.table.rules)]
+        names = [rule.name for rule in rules if rule.name is not None]
+        compiler = TestCompiler(self._resolved.names, self._diagnostics, names, self._sockets)
+        written = [item for item in self._resolved.items if isinstance(item, nodes.Test)]
+        return tuple(test for item in written if (test := compiler.compile(item)) is not None)
+
     # -- sockets
 
     def _socket(self, item: nodes.Socket) -> None:
@@ -248,6 +281,8 @@ class _ScriptCompiler:
             else:
                 rules += self._compiled(inner, [], socket=True)
         check_rules(rules, self._diagnostics)
+        for rule in rules:
+            check_wire(rule, self._diagnostics, socket=True)
         self._sockets[path] = SocketScript(path, RuleTable(tuple(rules)), tuple(handlers), tuple(timers))
 
     def _timer(self, item: nodes.Every | nodes.After) -> Iterable[Timer]:
@@ -291,7 +326,7 @@ class _ScriptCompiler:
                 self._diagnostics.report("E202", message, setting.field.span)
             self._settings.conversation = setting.field
         else:
-            key = f"defaults:{setting.span.start}"
+            key = f"defaults:{setting.span.source.name}:{setting.span.start}"
             self._settings.statements.append(self._bodies.compile(setting, Context(key)))
 
     def _models(self) -> list[str]:

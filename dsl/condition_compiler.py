@@ -342,7 +342,7 @@ class ConditionCompiler:
             if node.text in field.words:
                 return node.text
             value = self._constant(node, field.words)
-            if isinstance(value, nodes.Regex | nodes.Rate | nodes.Jittered):
+            if isinstance(value, nodes.Regex | nodes.Rate | nodes.Jittered | nodes.Uniform):
                 help = f"write `matches {node.text}`" if isinstance(value, nodes.Regex) else None
                 self._refuse("E202", f"`{node.text}` is not a value", node.span, help=help)
             if node.text in self._open:

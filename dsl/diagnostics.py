@@ -98,20 +98,23 @@ def one_of(words: Iterable[str]) -> str:
 
 def as_text(diagnostic: Diagnostic) -> str:
     """The diagnostic in the frame of its source lines, over several lines, without a final line feed."""
-    marks = [(diagnostic.primary, "^")]
-    if diagnostic.secondary:
-        marks.append((diagnostic.secondary, "-"))
-    here = diagnostic.primary.span.source
+    notes = [f"help: {diagnostic.help}"] if diagnostic.help else []
+    head = f"{diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}"
+    return f"{head}\n{frame(diagnostic.primary, diagnostic.secondary, notes)}"
+
+
+def frame(primary: Label, secondary: Label | None = None, notes: Iterable[str] = ()) -> str:
+    """Source lines with their place above them, what is said of them, and notes below; no final line feed."""
+    marks = [(primary, "^")]
+    if secondary:
+        marks.append((secondary, "-"))
+    here = primary.span.source
     shown_marks = sorted(
         (mark for mark in marks if mark[0].span.source is here), key=lambda mark: mark[0].span.start
     )
     gutter = len(str(max(label.span.line for label, _ in shown_marks)))
     blank = " " * gutter
-    rows = [
-        f"{diagnostic.severity}[{diagnostic.code}]: {diagnostic.message}",
-        f"{blank}--> {diagnostic.primary.span}",
-        f"{blank} |",
-    ]
+    rows = [f"{blank}--> {primary.span}", f"{blank} |"]
     shown = None
     for label, mark in shown_marks:
         number = label.span.line
@@ -121,9 +124,9 @@ def as_text(diagnostic: Diagnostic) -> str:
             rows.append(f"{number:>{gutter}} | {here.line(number)}".rstrip())
         shown = number
         rows.append(f"{blank} | {_underline(label.span, mark)} {label.text}".rstrip())
-    notes = [f"help: {diagnostic.help}"] if diagnostic.help else []
-    if diagnostic.secondary and diagnostic.secondary.span.source is not here:
-        notes.insert(0, f"note: {diagnostic.secondary.text} ({diagnostic.secondary.span})")
+    notes = list(notes)
+    if secondary and secondary.span.source is not here:
+        notes.insert(0, f"note: {secondary.text} ({secondary.span})")
     if notes:
         rows += [f"{blank} |", *(f"{blank} = {note}" for note in notes)]
     return "\n".join(rows)

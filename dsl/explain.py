@@ -80,6 +80,11 @@ def nearest(table: RuleTable, request: Request, session: Session) -> NearMiss | 
     return found
 
 
+def first_failed(rule: Rule, moment: Moment) -> Condition:
+    """The first part of a rule's condition that does not hold. One must not."""
+    return next(part for part in (*_conjuncts(rule), *rule.guard.nth) if not part.holds(moment))
+
+
 def _conjuncts(rule: Rule) -> Iterator[Condition]:
     """What must hold of a rule; none of it is a conjunction itself."""
     condition = rule.guard.condition

@@ -11,8 +11,9 @@ from typing import Any
 from dsl.schemas import example_of
 
 MOST_WORDS = 100_000
+MOST_NOISE = 1_000_000  # bytes
 
-_LOREM = (
+LOREM = (
     "lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor incididunt ut labore et dolore "
     "magna aliqua enim ad minim veniam quis nostrud exercitation ullamco laboris nisi aliquip ex ea commodo "
     "consequat duis aute irure in reprehenderit voluptate velit esse cillum fugiat nulla pariatur excepteur sint "
@@ -25,6 +26,7 @@ HELPERS: Mapping[str, str] = {
     "pick": "`pick(a, b, …)`: one of its arguments, or of the items of the one list it is given.",
     "uuid": "`uuid()`: a version 4 UUID.",
     "lorem": "`lorem(words)`: so many words of filler text.",
+    "noise": "`noise(bytes)`: so many random bytes, for `raw`.",
     "now": "`now()`: the date and time in UTC, a Python `datetime`.",
     "example_of": "`example_of(schema)`: a value that satisfies a JSON schema.",
 }
@@ -41,15 +43,21 @@ def helpers(random: Random, now: Callable[[], datetime]) -> Mapping[str, Callabl
     def lorem(words: int) -> str:
         if not 0 <= words <= MOST_WORDS:
             raise ValueError(f"lorem gives from 0 to {MOST_WORDS} words, not {words}")
-        chosen = [_LOREM[i] if i < 8 else random.choice(_LOREM) for i in range(words)]
+        chosen = [LOREM[i] if i < 8 else random.choice(LOREM) for i in range(words)]
         text = " ".join(chosen)
         return f"{text[:1].upper()}{text[1:]}." if chosen else ""
+
+    def noise(size: int) -> str:
+        if not 0 <= size <= MOST_NOISE:
+            raise ValueError(f"noise gives from 0 to {MOST_NOISE} bytes, not {size}")
+        return random.randbytes(size).decode("utf-8", "surrogateescape")
 
     return {
         "random": lambda low, high: random.randint(int(low), int(high)),
         "pick": pick,
         "uuid": lambda: str(uuids.UUID(int=random.getrandbits(128), version=4)),
         "lorem": lorem,
+        "noise": noise,
         "now": now,
         "example_of": lambda schema: example_of(schema, random),
     }

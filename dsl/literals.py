@@ -15,6 +15,7 @@ _SIMPLE = {
     '"': '"', "'": "'", "\\": "\\", "/": "/",
 }  # fmt: skip
 _HIGH, _LOW = range(0xD800, 0xDC00), range(0xDC00, 0xE000)
+_ESCAPED_BYTES = 0xDC00
 
 
 class BadEscape(ValueError):
@@ -27,11 +28,16 @@ class BadEscape(ValueError):
 
 
 class Decoded:
-    """A text and where its characters stand in the raw literal (for the spans of template errors)."""
+    """A text and where its characters stand in the raw literal (for the spans of template errors).
 
-    __slots__ = ("_steps", "value")
+    With `byte_escapes` a `\\xHH` from 80 on is that byte and no code point: it is kept as the lone surrogate by
+    which PEP 383 (`surrogateescape`) carries a byte that is not UTF-8.
+    """
 
-    def __init__(self, raw: str) -> None:
+    __slots__ = ("_byte_escapes", "_steps", "value")
+
+    def __init__(self, raw: str, *, byte_escapes: bool = False) -> None:
+        self._byte_escapes = byte_escapes
         # Each step: from this offset of the value on, the raw offset is this many further along.
         self._steps: list[tuple[int, int]] = []
         if raw.startswith(('"""', "'''")):
@@ -60,14 +66,15 @@ class Decoded:
         out.append(raw[at:end])
         return "".join(out)
 
-    @staticmethod
-    def _character(raw: str, found: re.Match[str]) -> tuple[str, int]:
+    def _character(self, raw: str, found: re.Match[str]) -> tuple[str, int]:
         digits = found[1] or found[2] or found[3]
         if digits is None:
             if found[4] not in _SIMPLE:
                 raise BadEscape(found.start(), found.end())
             return _SIMPLE[found[4]], found.end()
         point = int(digits, 16)
+        if self._byte_escapes and found[3] and point >= 0x80:
+            return chr(_ESCAPED_BYTES + point), found.end()
         if point in _HIGH and found[2]:  # JSON writes what is beyond U+FFFF as a pair
             second = _ESCAPE.match(raw, found.end())
             if second and second[2] and int(second[2], 16) in _LOW:

@@ -228,6 +228,7 @@ class Refuse(Node):
 @dataclass(frozen=True, slots=True)
 class Raw(Node):
     text: Text | Reference
+    binary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,7 +436,7 @@ class Include(Node):
 @dataclass(frozen=True, slots=True)
 class Let(Node):
     name: Name
-    value: Value | Regex | Rate | Jittered
+    value: Value | Regex | Rate | Jittered | Uniform
 
 
 @dataclass(frozen=True, slots=True)
@@ -466,7 +467,10 @@ class ConversationBy(Node):
     field: Field
 
 
-Setting = Seed | Models | ConversationBy | Ttft | Pace | Wait | Header | Meta | Usage | Chance | Limit
+Setting = (
+    Seed | Models | ConversationBy
+    | Ttft | Pace | Wait | Header | Meta | Usage | Logprobs | Dialect | Split | Chance | Limit
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,7 @@ def build_lark(*, strict: bool = False, cached: str | bool = False) -> Lark:
         postlex=WholeWords(),
         transformer=_builder,
         strict=strict,
+        start=["start", "body"],
         cache=cached,
     )
 
@@ -96,7 +97,7 @@ def parse(source: Source, diagnostics: Diagnostics) -> nodes.Script | None:
         try:
             with _building:
                 _builder.source = source
-                script = lark.parse(blanked)
+                script = lark.parse(blanked, start="start")
             assert isinstance(script, nodes.Script)
             return None if start or _too_deep(script, diagnostics) else script
         except UnexpectedInput as error:
@@ -111,15 +112,46 @@ def parse(source: Source, diagnostics: Diagnostics) -> nodes.Script | None:
     return None
 
 
+def parse_tokens(source: Source, diagnostics: Diagnostics) -> tuple[nodes.Script, list[Token]] | None:
+    """Parse a file, and keep its tokens (comments are none). Errors are reported; the result is then None."""
+    try:
+        with _building:
+            _builder.source = source
+            interactive = _lark().parse_interactive(source.text, start="start")
+            tokens = list(interactive.iter_parse())
+            script: nodes.Script = interactive.feed_token(Token("$END", ""))
+    except (UnexpectedInput, BadToken):
+        parse(source, diagnostics)  # says what is wrong
+        return None
+    return None if _too_deep(script, diagnostics) else (script, tokens)
+
+
+def parse_body(source: Source, diagnostics: Diagnostics) -> nodes.Block | None:
+    """Parse the statements of a body that stands alone. A syntax error is reported, and gives None."""
+    lark = _lark()
+    try:
+        with _building:
+            _builder.source = source
+            body = lark.parse(source.text, start="body")
+    except UnexpectedInput as error:
+        _report(lark, source, 0, error, diagnostics)
+        return None
+    except BadToken as error:
+        describe_bad_token(error.token, error.span, diagnostics)
+        return None
+    assert isinstance(body, nodes.Block)
+    return None if _too_deep(body, diagnostics) else body
+
+
 def _next_declaration(text: str, at: int) -> int | None:
     """Where the next declaration stands that is not inside a text of several lines."""
     return next((found.start() for found in _DECLARATION.finditer(text, at) if found[1]), None)
 
 
-def _too_deep(script: nodes.Script, diagnostics: Diagnostics) -> bool:
+def _too_deep(parsed: nodes.Script | nodes.Block, diagnostics: Diagnostics) -> bool:
     """Report what is nested so deeply that it could not be compiled. What is short cannot be."""
     stack: list[tuple[nodes.Node, int]] = [
-        (item, 0) for item in script.items if item.span.end - item.span.start > DEEPEST
+        (item, 0) for item in nodes.children(parsed) if item.span.end - item.span.start > DEEPEST
     ]
     while stack:
         node, depth = stack.pop()

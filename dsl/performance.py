@@ -12,12 +12,14 @@ way to an event and nowhere else:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Protocol
 
 from dsl import timeline, tokens
+from dsl.logprobs import made_up
 from dsl.session import Session
 from dsl.source import Span
 from dsl.values import PerformError, Scope
@@ -30,6 +32,13 @@ class Statement(Protocol):
     """A compiled statement."""
 
     def perform(self, on: Performance) -> None: ...
+
+
+class Limit(Protocol):
+    """A rate limit that the performance has passed, or failed to."""
+
+    def settle(self, on: Performance) -> timeline.Budget:
+        """Charge what the answer says. Returns what is left."""
 
 
 class Ended(Exception):
@@ -73,26 +82,38 @@ class Armed:
 
 
 class Performance:
-    """Performs one body. `scope` and `choice` are those of the statement at hand."""
+    """Performs one body. `scope` and `choice` are those of the statement at hand.
 
-    def __init__(self, scope: Scope, session: Session, random: Random) -> None:
+    `clock` tells the seconds of a monotonic clock. `limits` are those that were performed, by bucket.
+    `logprobs` is how many alternatives each token gets, or None if they are not weighed.
+    """
+
+    def __init__(
+        self, scope: Scope, session: Session, random: Random, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.scope = scope
         self.session = session
         self.random = random
+        self.clock = clock
         self.now = 0.0
         self.events: list[timeline.Event] = []
         self.choice = 0
         self.status: int | None = None
         self.usage: dict[str, int] = {}
         self.meta: dict[str, Any] = {}
+        self.dialect = "standard"
+        self.split: timeline.Split | None = None
+        self.limits: dict[str, Limit] = {}
+        self.logprobs: int | None = None
         self._own_headers: list[tuple[str, str]] = []
-        self._default_headers: list[tuple[str, str]] = []
+        self._settled_headers: list[tuple[str, str]] = []
         self._ttft = 0.0
         self._pace: Pace | None = None
         self._calls: dict[int, int] = {}
         self._said: set[int] = set()
         self._armed: list[Armed] = []
         self._ending: timeline.Ending | None = None
+        self._timely: list[timeline.Ending] = []  # those that struck at a time of their own
         self._turns = 0
         self._finished: set[int] = set()
         self._choices = 0
@@ -131,7 +152,7 @@ class Performance:
         self._pace = pace
 
     def arm_time(self, seconds: float, action: Statement) -> None:
-        self._armed.append(Armed(action, self.scope, at=self.now + seconds))
+        self._armed.append(Armed(action, self.scope, at=round(self.now + seconds, 9)))
         self.wait(0)
 
     def arm_chunks(self, chunks: int, action: Statement) -> None:
@@ -145,6 +166,10 @@ class Performance:
         scope, self.scope = self.scope, armed.scope
         try:
             armed.action.perform(self)
+        except Ended:
+            if armed.at is not None and self._ending is not None:
+                self._timely.append(self._ending)
+            raise
         finally:
             self.scope = scope
 
@@ -155,6 +180,8 @@ class Performance:
         if self.choice in self._finished:
             return
         self._approach(text, paced)
+        if kind is timeline.Text and self.logprobs is not None:
+            more.setdefault("logprobs", made_up(text, self.logprobs, self.random))
         self.add(kind(self.now, text=text, choice=self.choice, **more))
         for armed in [armed for armed in self._armed if armed.at is None]:
             armed.chunks -= 1
@@ -201,14 +228,14 @@ class Performance:
         chunks of all, in the order in which they are due.
         """
         began, before, outer, scope = self.now, len(self.events), self.choice, self.scope
-        ttft, pace, armed = self._ttft, self._pace, self._armed
+        ttft, pace, armed, logprobs = self._ttft, self._pace, self._armed, self.logprobs
         performed: list[tuple[float, int, int, timeline.Event]] = []
         endings: list[timeline.Ending] = []
         ended = began
         for body in bodies:
             self.choice, self._choices = self._choices, self._choices + 1
             self.now, self.scope = began, scope
-            self._ttft, self._pace, self._armed = ttft, pace, []
+            self._ttft, self._pace, self._armed, self.logprobs = ttft, pace, [], logprobs
             try:
                 body.perform(self)
                 self._outlast()
@@ -220,7 +247,7 @@ class Performance:
             ended = max(ended, self.now)
         performed.sort(key=lambda entry: entry[:3])
         self.now, self.choice, self.scope = ended, outer, scope
-        self._ttft, self._pace, self._armed = ttft, pace, armed
+        self._ttft, self._pace, self._armed, self.logprobs = ttft, pace, armed, logprobs
         self.events += [event for *_, event in performed]
         if endings:  # one connection carries all choices: the first trouble is everybody's
             first = min(endings, key=lambda ending: ending.at)
@@ -256,14 +283,11 @@ class Performance:
     def header(self, name: str, value: str) -> None:
         self._own_headers.append((name, value))
 
-    def end_of_defaults(self) -> None:
-        """What was set so far are defaults: the rule's own headers replace those of the same name."""
-        self._default_headers, self._own_headers = self._own_headers, []
-
-    def _headers(self) -> tuple[tuple[str, str], ...]:
+    def settle_headers(self) -> None:
+        """The headers set since the last time replace those of the same name, and what follows replaces them."""
         own = {name.lower() for name, _ in self._own_headers}
-        kept = [header for header in self._default_headers if header[0].lower() not in own]
-        return (*kept, *self._own_headers)
+        kept = [header for header in self._settled_headers if header[0].lower() not in own]
+        self._settled_headers, self._own_headers = kept + self._own_headers, []
 
     # -- how it ends
 
@@ -277,17 +301,39 @@ class Performance:
         while pending := [armed for armed in self._armed if armed.at is not None]:
             self.wait(max(0.0, min(armed.at or 0.0 for armed in pending) - self.now))
 
-    def run(self, *bodies: Statement, span: Span) -> timeline.Timeline:
-        """Perform the defaults and the body, to the end. `span` is named by errors that have no better place.
+    def _interrupted(self, events: list[timeline.Event]) -> list[timeline.Event]:
+        """The events, with an ending that has a time of its own known to those that take time of their own."""
+        ending = self._ending
+        if not isinstance(ending, timeline.Cut | timeline.Reset | timeline.Hang) or ending == timeline.Cut(
+            ending.at, clean=True
+        ):
+            return events
+        if not any(timely is ending for timely in self._timely):
+            return events
+        return [
+            replace(event, interrupted=ending)
+            if isinstance(event, timeline.ByteRate) and event.rate is not None
+            else event
+            for event in events
+        ]
+
+    def run(
+        self, defaults: Sequence[Statement], body: Statement, *, span: Span, fault: Statement | None = None
+    ) -> timeline.Timeline:
+        """Perform the defaults, the fault and the body, to the end.
+
+        `span` is named by errors that have no better place.
 
         Raises:
             PerformError: a template failed, or the answer grew too large.
         """
         try:
-            *defaults, body = bodies
             for statement in defaults:
                 statement.perform(self)
-            self.end_of_defaults()
+            self.settle_headers()
+            if fault is not None:
+                fault.perform(self)
+                self.settle_headers()
             body.perform(self)
             self._outlast()
         except Ended:
@@ -296,15 +342,29 @@ class Performance:
             raise PerformError(str(error), span) from None
         except RecursionError:
             raise PerformError("a value is nested too deeply", span) from None
-        events = sorted(self.events, key=lambda event: event.at)
+        self.settle_headers()
+        events = sorted(self._interrupted(self.events), key=lambda event: event.at)
         return timeline.Timeline(
             tuple(events),
             self._ending or timeline.End(self.now),
             self.status,
-            self._headers(),
+            tuple(self._settled_headers),
             self.usage,
             self.meta,
+            self.dialect,
+            self.split,
+            _tightest(limit.settle(self) for limit in self.limits.values()),
         )
+
+
+def _tightest(budgets: Iterable[timeline.Budget]) -> tuple[timeline.Budget, ...]:
+    """Of each kind the budget of which the least share is left."""
+    found: dict[str, timeline.Budget] = {}
+    for budget in budgets:
+        other = found.get(budget.kind)
+        if other is None or budget.remaining / budget.limit < other.remaining / other.limit:
+            found[budget.kind] = budget
+    return tuple(found.values())
 
 
 def _is_chunk(event: timeline.Event) -> bool:

@@ -13,6 +13,7 @@ from dsl.templates import to_json
 from dsl.values import ListMaker, Maker, PerformError
 
 LONGEST_DELAY = 1e9  # seconds
+_NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 # -- times ------------------------------------------------------------------------------------
 
@@ -111,8 +112,8 @@ class Chunk:
     def perform(self, on: Performance) -> None:
         text = self.text.text(on.scope)
         logprob = self.logprob
-        logprobs = (timeline.TokenLogprob(text, logprob.logprob, logprob.top),) if logprob else None
-        on.say(timeline.Text, text, logprobs=logprobs, paced=False)
+        own = {"logprobs": (timeline.TokenLogprob(text, logprob.logprob, logprob.top),)} if logprob else {}
+        on.say(timeline.Text, text, paced=False, **own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +160,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
+    """Bytes. Escaped bytes are lone surrogates in its text, as PEP 383 has it; other lone ones become `?`."""
+
     text: Maker
+    binary: bool = False
 
     def perform(self, on: Performance) -> None:
-        on.add(timeline.Raw(on.now, self.text.text(on.scope).encode("utf-8", "replace")))
+        text = _NO_BYTE.sub("?", self.text.text(on.scope))
+        on.add(timeline.Raw(on.now, text.encode("utf-8", "surrogateescape"), self.binary))
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,8 +278,6 @@ class Usage:
 # RFC 9110, sections 5.1 and 5.5.
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-# These say where a message ends: a script that set them would confuse the next one on the connection.
-FRAMING = {"content-length", "transfer-encoding", "connection"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,8 +289,6 @@ class Header:
         name, value = self.name.text(on.scope), self.value.text(on.scope)
         if not _TOKEN.fullmatch(name):
             raise PerformError(f"{name!r} is not the name of a header", self.name.node.span)
-        if name.lower() in FRAMING:
-            raise PerformError(f"the header {name!r} is the server's own", self.name.node.span)
         if not _FIELD_VALUE.fullmatch(value):
             raise PerformError(f"{value!r} cannot be the value of a header", self.value.node.span)
         on.header(name, value)
@@ -299,6 +300,32 @@ class Meta:
 
     def perform(self, on: Performance) -> None:
         on.meta |= self.keys.make(on.scope)
+
+
+@dataclass(frozen=True, slots=True)
+class Logprobs:
+    """So many alternatives for each token that is said from here on."""
+
+    count: int
+
+    def perform(self, on: Performance) -> None:
+        on.logprobs = self.count
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    name: str
+
+    def perform(self, on: Performance) -> None:
+        on.dialect = self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    split: timeline.Split
+
+    def perform(self, on: Performance) -> None:
+        on.split = self.split
 
 
 # -- which of it happens ----------------------------------------------------------------------

@@ -11,8 +11,9 @@ Times are seconds (float) since the answer began. They never decrease from one e
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from math import isinf
+from typing import Any, TypeVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +110,14 @@ class Push(Event):
 
 @dataclass(frozen=True, slots=True)
 class ByteRate(Event):
-    """From here on bytes leave at this many a second; None ends it."""
+    """From here on bytes leave at this many a second; None ends it.
+
+    Bytes that drip take time which no event has allowed for, and what follows them comes later by that much. Only
+    `interrupted` does not: it is the answer's ending, and happens at its own time though bytes still drip.
+    """
 
     rate: float | None
+    interrupted: Cut | Reset | Hang | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,3 +259,30 @@ class Timeline:
         """Whether the script writes the whole body itself: raw bytes and nothing that an API would encode."""
         kinds = {type(event) for event in self.events if isinstance(event, Said | Raw)}
         return kinds == {Raw}
+
+    def faster(self, speed: float) -> Timeline:
+        """The same answer `speed` times as fast: all at once if that is infinite.
+
+        What hangs for ever does so at any speed, and what clients are told to wait for (`retry after`, budgets) is
+        told as the script has it.
+        """
+        if speed == 1:
+            return self
+        events = tuple(_faster(event, speed) for event in self.events)
+        return replace(self, events=events, ending=_faster(self.ending, speed))
+
+
+_Timed = TypeVar("_Timed", bound=Event)
+
+
+def _faster(event: _Timed, speed: float) -> _Timed:
+    changed: dict[str, Any] = {"at": event.at / speed}
+    match event:
+        case ByteRate(rate=float() | int() as rate, interrupted=interrupted):
+            changed["rate"] = None if isinf(rate * speed) else rate * speed
+            changed["interrupted"] = interrupted and _faster(interrupted, speed)
+        case ByteLimit(ending=ending):
+            changed["ending"] = _faster(ending, speed)
+        case Hang(seconds=float() | int() as seconds):
+            changed["seconds"] = seconds / speed
+    return replace(event, **changed)

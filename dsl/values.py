@@ -49,6 +49,11 @@ class Scope:
         self._nth = nth
         self._constants = constants
 
+    @property
+    def request(self) -> Request:
+        """What is answered."""
+        return self._request
+
     def lookup(self, name: str) -> Any:
         """The value of a name, or None if the request lacks it."""
         if name in self._locals:

@@ -9,7 +9,15 @@ from typing import Any
 from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from mockllm import __version__, chat_socket, conversations_views, responses_socket, responses_views, script_socket
+from mockllm import (
+    __version__,
+    chat_socket,
+    conversations_views,
+    explain_views,
+    responses_socket,
+    responses_views,
+    script_socket,
+)
 from mockllm.apis import chat, chat_request, errors, models, replies
 from mockllm.apis.errors import ApiError
 from mockllm.cors import CrossOrigin
@@ -55,6 +63,7 @@ def create_app(mocks: Mocks) -> Flask:
     app.add_url_rule("/", "index", lambda: _index(mocks))
     app.add_url_rule("/-/healthy", "healthy", lambda: {"status": "ok", "version": __version__})
     app.add_url_rule("/-/journal", "journal", lambda: jsonify(entries=mocks.journal.entries()))
+    explain_views.add_routes(app, mocks)
     app.add_url_rule("/-/reset", "reset", lambda: _reset(mocks), methods=["POST"])
     app.before_request(_protect)
     app.after_request(partial(_record, mocks))

@@ -137,7 +137,7 @@ class Turn:
             found = self._failing(answer, error)
         elif timeline.is_bare:
             found = replies.bare_parts(timeline)
-        return Stream(status, (), found)
+        return Stream(status, (), found, timeline.split)
 
     def error_reply(self, error: ApiError, random: Random) -> Body:
         return Body(error.status, (), self._envelope(error), End(0))
@@ -171,9 +171,9 @@ class Turn:
             yield from parts(answer, Framing())
             return
         ending = answer.ending
-        limit, rate = replies.brakes(answer)
+        limit, rate, interrupted = replies.brakes(answer)
         if rate is not None:
-            yield ByteRate(ending.at, rate)
+            yield ByteRate(ending.at, rate, interrupted)
         if limit is not None:
             yield replace(limit, at=ending.at)
         for event in answer.timeline.events:

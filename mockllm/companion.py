@@ -3,7 +3,8 @@
 It speaks when the socket opens and closes, on events, and by the clock. Each of these is performed as a rule's
 body is, and played in a greenlet of its own, so that it may come between the frames of an answer.
 
-Timers count from the moment at which the socket was opened, so that they never drift.
+Timers count from the moment at which the socket was opened, so that they never drift, and at the speed of the
+mock's clock. Where that is instant, `after` strikes at once; `every` would never rest, and keeps the real time.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ class Companion:
         self._greenlets.kill()
         for rule in self.script.on("close") if self.script else ():
             try:
-                _, entry = self._mock.happen(rule, self._request("close", None, monotonic() - self._opened))
+                _, entry = self._mock.happen(rule, self._request("close", None, self._elapsed(monotonic())))
                 Recorder(entry).ended(0.0, "complete")
             except ApiError as error:
                 _log.error("on close: %s", error.message)
@@ -115,7 +116,8 @@ class Companion:
         due = self._opened
         random = Random(f"{self._mock.seed}/{timer.rule.key}")
         while not self._socket.closed:
-            due += timer.delay.draw(random)
+            delay = timer.delay.draw(random)
+            due += self._mock.real_seconds(delay) if timer.repeated else delay / self._mock.speed
             gevent.sleep(max(0.0, due - monotonic()))
             self._happen(timer.rule, "every" if timer.repeated else "after", None, due)
             if not timer.repeated:
@@ -123,7 +125,7 @@ class Companion:
 
     def _happen(self, rule: Rule, event: str, frame: Any, at: float) -> None:
         try:
-            answer, entry = self._mock.happen(rule, self._request(event, frame, round(at - self._opened, 6)))
+            answer, entry = self._mock.happen(rule, self._request(event, frame, self._elapsed(at)))
         except ApiError as error:
             try:
                 self._socket.send(self._encode_error(error), binary=False)
@@ -131,6 +133,10 @@ class Companion:
                 _log.debug("the client left before it could be told: %s", error.message)
             return
         self._play(answer, Recorder(entry), at)
+
+    def _elapsed(self, at: float) -> float:
+        """How long the socket has been open at `at`, in seconds of the script."""
+        return self._mock.script_seconds(at - self._opened)
 
     def _play(self, answer: Answer, recorder: Recorder, began: float) -> None:
         timeline = answer.timeline
@@ -142,7 +148,7 @@ class Companion:
         parts = self._encode(replace(answer, timeline=timeline)) if speaks else bare_parts(timeline)
         if failed is not None:
             parts = _before_end(parts, failed)
-        player = SocketPlayer(self._socket, parts, began, recorder, close_of(ending))
+        player = SocketPlayer(self._socket, parts, began, recorder, close_of(ending), timeline.split)
         self._players.add(player)
         try:
             player.play()

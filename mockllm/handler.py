@@ -10,6 +10,9 @@ pywsgi parses requests and frames responses. What is changed here, and why:
 * The environ has the connection and the time at which the request arrived: see `mockllm.transports`.
 * A server that stops must not wait for clients to which it owes nothing. So the greenlet of a connection is
   among the server's resting ones while it waits for a request, and may be killed then.
+* A script may frame a body itself: then the length or the transfer coding that it gives is sent as it is, pywsgi
+  adds none and refuses none, the bytes leave without chunks, and the connection is closed behind them. A
+  `connection` that the application gives is sent as it is, too; with `close` in it the connection really closes.
 * A client that has gone is no error, and requests are not logged: the journal has them.
 * A request for a WebSocket is the application's to accept: it finds a `Socket` in the environ. Until it accepts
   that, its response is one as to any other request; afterwards the response is dropped, and the connection ends
@@ -35,7 +38,7 @@ from gevent.pywsgi import _InvalidClientInput  # type: ignore[attr-defined]  # n
 from geventwebsocket.handler import WebSocketHandler
 
 from mockllm.transports.clock import BEGAN, monotonic
-from mockllm.transports.connection import CONNECTION, ClientConnection
+from mockllm.transports.connection import CONNECTION, ClientConnection, send_all
 from mockllm.transports.websocket import SOCKET, Socket, is_handshake
 from mockllm.transports.websocket_frames import GOING_AWAY, INTERNAL_ERROR, NORMAL
 
@@ -43,6 +46,7 @@ from mockllm.transports.websocket_frames import GOING_AWAY, INTERNAL_ERROR, NORM
 _ONE_WRITE = 65536
 
 _BAD_REQUEST = ("400", b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+_FRAMING = ("content-length", "transfer-encoding")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 # Of what the parser reports. It was made for mail and looks for the parts of a multipart body, too.
@@ -62,6 +66,7 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # it has no types
     connection: ClientConnection
     environ: Any
     websocket: Socket | None = None
+    provided_connection: str | None = None
     provided_date: Any
     response_headers: Any
     wsgi_input: Any
@@ -169,10 +174,20 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # it has no types
         self._sendall(b"".join(self._head()))
 
     def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-        if self.websocket is None or not self.websocket.accepted:
-            return pywsgi.WSGIHandler.start_response(self, status, headers, exc_info)
-        self.code = int(status[:3])
-        return lambda data: None
+        if self.websocket is not None and self.websocket.accepted:
+            self.code = int(status[:3])
+            return lambda data: None
+        verbatim = self.connection.verbatim
+        # pywsgi has its own opinion on the length of a body that must be empty.
+        known = [field for field in headers if not (verbatim and field[0].lower() in _FRAMING)]
+        write = pywsgi.WSGIHandler.start_response(self, status, known, exc_info)
+        if verbatim:
+            self.response_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        given = [value for name, value in headers if name.lower() == "connection"]
+        self.provided_connection = ", ".join(given) if given else None
+        if verbatim or "close" in map(str.strip, ", ".join(given).lower().split(",")):
+            self.close_connection = True
+        return write
 
     def process_result(self) -> None:
         if self.websocket is None or not self.websocket.accepted:
@@ -193,9 +208,12 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # it has no types
         if self.provided_date is None:
             self.provided_date = _date()
             self.response_headers.append((b"Date", self.provided_date))
-        super().finalize_headers()
+        if not self.connection.verbatim:
+            super().finalize_headers()
         if self._is_last():
             self.close_connection = True
+            if self.provided_connection is not None:
+                return
             self.response_headers = [field for field in self.response_headers if field[0].lower() != b"connection"]
             self.response_headers.append((b"Connection", b"close"))
 
@@ -228,10 +246,7 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # it has no types
         return head
 
     def _sendall(self, data: bytes) -> None:
-        # gevent's sendall() asks for the size of the send buffer each time; mostly one send() is enough.
-        sent = self.socket.send(data)
-        if sent < len(data):
-            self.socket.sendall(memoryview(data)[sent:])
+        send_all(self.socket, data)
         self.response_length += len(data)
 
     def log_request(self) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import itertools
 import logging
 from collections import deque
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from mockllm.plan import Plan
 from mockllm.transports.watch import Outcome
 
 # Bodies larger than this many bytes are not kept.
@@ -26,11 +27,16 @@ class Entry:
 
     Attributes:
         time: when it came, ISO 8601 in UTC.
-        session, ordinal, seed: what decides chance: the same three, and the same request, give the same answer.
+        session, ordinal: which answer of which session it is.
+        seed: what decides chance: sent back as `x-mockllm-seed`, with the same request, it gives the same answer.
         rule: the name of the rule that answered; `place` is its `FILE:LINE`.
         error: why no rule answered, or why its answer could not be given.
         planned: how long the answer was to take, in seconds; `took` is how long it did.
+        plan: when its chunks were to come, in seconds.
+        note: what the client asked of the mock and did not get.
         sent: the bytes of the body that left.
+        events: how many frames of it left whole: events of a stream (comments and raw bytes among them), messages
+            on a socket; a body in one piece is one.
         outcome: how it ended; None while it goes on.
     """
 
@@ -44,19 +50,23 @@ class Entry:
     model: str | None = None
     session: str | None = None
     ordinal: int | None = None
-    seed: int | None = None
+    seed: str | None = None
     rule: str | None = None
     place: str | None = None
     status: int | None = None
     error: str | None = None
+    note: str | None = None
     planned: float | None = None
+    plan: Plan | None = None
     took: float | None = None
     sent: int = 0
+    events: int = 0
     outcome: Outcome | None = None
     body: Any = None
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        plan = None if self.plan is None else self.plan.seconds()
+        return asdict(replace(self, plan=None)) | {"plan": plan}
 
 
 class Recorder:
@@ -67,8 +77,9 @@ class Recorder:
     def __init__(self, entry: Entry) -> None:
         self._entry = entry
 
-    def sent(self, at: float, size: int) -> None:
+    def sent(self, at: float, size: int, frames: int) -> None:
         self._entry.sent += size
+        self._entry.events += frames
 
     def ended(self, at: float, outcome: Outcome) -> None:
         self._entry.took = round(at, 6)

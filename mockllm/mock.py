@@ -3,22 +3,28 @@
 `answer` is the flow of the house for one request: decode, find the session, match, perform, encode. What comes
 out is a `Reply` for a transport to play, and a journal entry that follows it.
 
-Chance: an answer is decided by the seed, the name of its session and its ordinal there. Two generators are made
-of these: one for what the script leaves to chance, one for what the API makes up (ids, obfuscation), so that
-neither moves the other. With a seed that was chosen, the wall clock stands still as well: then the same script
-and the same requests give the same bytes.
+Chance: an answer is decided by the seed, the name of its session and its ordinal there, or by the text that its
+request names instead of the three. Two generators are made of these: one for what the script leaves to chance, and
+one for what the API makes up (ids, obfuscation), so that neither moves the other. With a seed that was chosen, the
+wall clock stands still as well: then the same script and the same requests give the same bytes.
+
+Time: a script's times are planned as it has them, and played at the speed of the mock's clock.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
+from math import isinf
 from random import Random
 from typing import Any, Protocol
 
-from dsl import Script
+from dsl import Script, ScriptError
 from dsl.explain import explain_miss
+from dsl.faults import compile_fault
+from dsl.performance import Statement
 from dsl.request import Headers, Request
 from dsl.session import Session
 from dsl.sockets import SocketScript
@@ -31,12 +37,19 @@ from mockllm.apis.chat_request import parse
 from mockllm.apis.errors import ApiError
 from mockllm.archive import Archive
 from mockllm.journal import LARGEST_BODY, Entry, Journal
+from mockllm.plan import Plan, in_header
 from mockllm.sessions import Sessions, session_name
 from mockllm.settings import Settings
+from mockllm.transports.clock import monotonic
 from mockllm.transports.frames import Body, Reply
 
 # Where the wall clock stands when a seed was chosen and no time.
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+# What a request may ask of the mock, beside its session.
+FAULT_HEADER = "x-mockllm-fault"
+PLAN_HEADER = "x-mockllm-plan"
+SEED_HEADER = "x-mockllm-seed"
 
 # Counters of a session beside those of its rules, which a script can call anything that it can write.
 _ANSWERS = "\0answers"
@@ -67,6 +80,8 @@ class Mock:
         now: tells the wall clock's time.
         lenient: whether parameters that the real API does not know are let pass.
         socket_lifetime: how long a socket of Responses may live, in seconds.
+        faults: whether requests may ask for trouble.
+        speed: how many times as fast as planned answers are played; infinite if at once.
     """
 
     def __init__(self, name: str, script: Script, settings: Settings, journal: Journal) -> None:
@@ -79,6 +94,10 @@ class Mock:
         self.now = _wall_clock(settings, chosen is not None)
         self.lenient = settings.lenient
         self.socket_lifetime = settings.socket_lifetime
+        self.faults = settings.faults
+        self.speed = settings.speed
+        # Where all is to happen at once, what must go on by itself does so in real time.
+        self._ticks = 1.0 if isinf(self.speed) else self.speed
         self._journal = journal
 
     def models(self) -> tuple[str, ...]:
@@ -102,29 +121,40 @@ class Mock:
         *,
         generate: bool = True,
         socket: SocketScript | None = None,
+        number: int = 1,
     ) -> tuple[Reply, Entry]:
         """The reply to a request, and its entry in the journal. A bad request gets a reply that says so.
 
         A request that is not to `generate` is answered with the script's defaults alone, and no rule is asked.
-        The rules of the `socket` that it came over are asked before the others.
+        The rules of the `socket` that it came over are asked before the others; `number` counts the requests there
+        from 1, which have the same headers.
         """
         entry = self._journal.begin(self.name, method, path)
-        entry.seed = self.seed
+        named = headers.get(SEED_HEADER)
+        if named:
+            entry.seed = named if number == 1 else f"{named}/{number}"
+        told: list[tuple[str, str]] = []  # headers of the response
         entry.session = session_name(headers)
         try:
             request = api.decode(body, path=path, query=query, headers=headers, lenient=self.lenient)
             request.session = entry.session = self.script.conversation(request) or entry.session
             entry.endpoint, entry.transport, entry.model = request.endpoint, request.transport, request.model
             entry.body = request.body if len(body) <= LARGEST_BODY else f"{len(body)} bytes"
-            timeline = self._perform(api, request, entry, socket, generate)
-            entry.planned = round(timeline.duration, 6)
-            reply = api.reply(Answer(request, timeline, self._random(entry, "wire"), int(self.now().timestamp())))
+            fault = self._fault(headers, entry)
+            if entry.note is not None:
+                told.append((FAULT_HEADER, "ignored"))
+            timeline = self._perform(api, request, entry, socket, generate, fault)
+            if headers.get(PLAN_HEADER):
+                told.append((PLAN_HEADER, in_header(timeline)))
+            reply = api.reply(self._planned(request, timeline, entry))
         except ApiError as error:
             entry.error = error.message
             if entry.body is None:
                 entry.body = _as_far_as_readable(body)
             reply = api.error_reply(error, self._random(entry, "wire"))
         entry.status = reply.status
+        if told and method != "WS":  # nobody sees the headers of what is said on a socket
+            reply = replace(reply, headers=(*reply.headers, *told))
         return reply, entry
 
     def reset(self, session: str | None = None) -> None:
@@ -136,31 +166,82 @@ class Mock:
         """What decides the identifiers of a thing that is made for a session without asking the script."""
         return Random(f"{self.seed}/{session}/{self.sessions.get(session).advance(_THINGS)}/thing")
 
+    def script_seconds(self, real: float) -> float:
+        """How many seconds pass on the script's clock in a time."""
+        return round(real * self._ticks, 6)
+
+    def real_seconds(self, script: float) -> float:
+        """How many seconds a time on the script's clock takes."""
+        return script / self._ticks
+
+    def clock(self) -> float:
+        """The seconds of the script's clock, for its rate limits. It is never set back; its zero means nothing."""
+        return monotonic() * self._ticks
+
+    def _fault(self, headers: Headers, entry: Entry) -> Statement | None:
+        """The trouble that a request asks for, if it may.
+
+        Raises:
+            ApiError: status 400; nobody knows such trouble.
+        """
+        text = headers.get(FAULT_HEADER)
+        if not text:
+            return None
+        if not self.faults:
+            entry.note = f"The header {FAULT_HEADER} was ignored: faults by header are not switched on."
+            return None
+        try:
+            return compile_fault(text)
+        except ScriptError as error:
+            raise errors.bad_fault(error.diagnostics[0], FAULT_HEADER) from None
+
     def _perform(
-        self, api: Api, request: Request, entry: Entry, socket: SocketScript | None, generate: bool
+        self,
+        api: Api,
+        request: Request,
+        entry: Entry,
+        socket: SocketScript | None,
+        generate: bool,
+        fault: Statement | None,
     ) -> Timeline:
         if request.model is not None and not self.has_model(request.model):
             raise api.model_not_found(request.model)
         session = self.sessions.get(request.session)
         entry.ordinal = session.advance(_ANSWERS)
         if not generate:
-            return self.script.warm_up(request, session, self._random(entry, "script"), self.now)
+            return self.script.warm_up(request, session, self._random(entry, "script"), self.now, clock=self.clock)
         tables = [self.script.table] if socket is None else [socket.table, self.script.table]
         if socket is not None and request.endpoint == "socket":
             tables.pop()  # on a path of its own a socket's rules are all there are
         match = next((match for table in tables if (match := table.first(request, session))), None)
         if match is None:
             raise errors.no_rule_matched(explain_miss(tables[-1], request, session))
-        return self._performed(match, request, session, entry)
+        return self._performed(match, request, session, entry, fault=fault)
 
     def _performed(
-        self, match: Match, request: Request, session: Session, entry: Entry, *, with_defaults: bool = True
+        self,
+        match: Match,
+        request: Request,
+        session: Session,
+        entry: Entry,
+        *,
+        with_defaults: bool = True,
+        fault: Statement | None = None,
     ) -> Timeline:
         rule = match.rule
         entry.rule, entry.place = rule.name, rule.place
         random = self._random(entry, "script")
         try:
-            return self.script.perform(match, request, session, random, self.now, with_defaults=with_defaults)
+            return self.script.perform(
+                match,
+                request,
+                session,
+                random,
+                self.now,
+                with_defaults=with_defaults,
+                fault=fault,
+                clock=self.clock,
+            )
         except PerformError as error:
             called = f"`{rule.name}` ({error.span})" if rule.name else f"the one at {error.span}"
             raise errors.script_error(f"A rule failed, {called}: {error.message}.") from None
@@ -173,19 +254,29 @@ class Mock:
         """
         entry = self._journal.begin(self.name, "WS", request.path)
         request.session = self.script.conversation(request) or session_name(request.header)
-        entry.seed, entry.session = self.seed, request.session
+        entry.session = request.session
         entry.endpoint, entry.transport = request.endpoint, request.transport
         session = self.sessions.get(request.session)
         # Not an answer: when the clock strikes must not decide what the next answer is.
         entry.ordinal = session.advance(f"{_HAPPENINGS}{rule.key}")
+        named = request.header.get(SEED_HEADER)
+        entry.seed = f"{named}/{rule.key}/{entry.ordinal}" if named else None
         timeline = self._performed(Match(rule, {}, 1), request, session, entry, with_defaults=False)
-        entry.planned, entry.status = round(timeline.duration, 6), 200
-        return Answer(request, timeline, self._random(entry, "wire"), int(self.now().timestamp())), entry
+        entry.status = 200
+        return self._planned(request, timeline, entry), entry
+
+    def _planned(self, request: Request, timeline: Timeline, entry: Entry) -> Answer:
+        """An answer as it is to be played. What was planned goes into the journal."""
+        entry.planned, entry.plan = round(timeline.duration, 6), Plan(timeline)
+        random, created = self._random(entry, "wire"), int(self.now().timestamp())
+        return Answer(request, timeline.faster(self.speed), random, created)
 
     def _random(self, entry: Entry, purpose: str) -> Random:
         if entry.ordinal is None and entry.session is not None:
             entry.ordinal = self.sessions.get(entry.session).advance(_ANSWERS)
-        return Random(f"{self.seed}/{entry.session}/{entry.ordinal}/{purpose}")
+        if entry.seed is None:
+            entry.seed = f"{self.seed}/{entry.session}/{entry.ordinal}"
+        return Random(f"{entry.seed}/{purpose}")
 
 
 def _as_far_as_readable(body: bytes) -> Any:

@@ -55,11 +55,11 @@ class MockServer:
 
     def journal(self) -> list[dict[str, Any]]:
         """What was asked and which rule answered, oldest first: the entries of `GET /-/journal`."""
-        return self._mocks.journal.entries()
+        return self._server.call(self._mocks.journal.entries)
 
     def reset(self) -> None:
         """Forget all sessions and the journal, as `POST /-/reset` does."""
-        self._mocks.reset()
+        self._server.call(self._mocks.reset)
 
     def __enter__(self) -> MockServer:
         self._thread.start()

@@ -115,13 +115,13 @@ class Turn:
         if isinstance(timeline.ending, Fail) and refuses(answer):
             self._failed = True
             error = errors.from_fail(timeline.ending, prompt="input")
-            return Stream(error.status, (), iter(self._failure(error, timeline.duration)))
+            return Stream(error.status, (), iter(self._failure(error, timeline.duration)), timeline.split)
         if timeline.is_bare:
             self._ending = timeline.ending
-            return Stream(200, (), bare_parts(timeline))
+            return Stream(200, (), bare_parts(timeline), timeline.split)
         self._output = Output(answer)
         self._ending = timeline.ending
-        return Stream(timeline.status or 200, (), self._parts(answer))
+        return Stream(timeline.status or 200, (), self._parts(answer), timeline.split)
 
     def error_reply(self, error: ApiError, random: Random) -> Body:
         self._failed = True

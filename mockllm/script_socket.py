@@ -80,8 +80,9 @@ class EventTurn:
         self._ending = timeline.ending
         if isinstance(timeline.ending, Fail) and not timeline.speaks:
             error = errors.from_fail(timeline.ending)
-            return Body(error.status, (), error_frame(error), answer.ending)
-        return Stream(200, (), bare_parts(timeline) if timeline.is_bare else spoken_events(answer))
+            return Body(error.status, (), error_frame(error), answer.ending, split=timeline.split)
+        found = bare_parts(timeline) if timeline.is_bare else spoken_events(answer)
+        return Stream(200, (), found, timeline.split)
 
     def error_reply(self, error: ApiError, random: Random) -> Body:
         return Body(error.status, (), error_frame(error), End(0))

@@ -10,9 +10,10 @@ import errno
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import gevent
 from gevent import pywsgi
@@ -25,6 +26,8 @@ from mockllm.handler import Handler
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
+
+Result = TypeVar("Result")
 
 # Connections that may wait to be accepted; the system lowers it to its own limit.
 _BACKLOG = 2048
@@ -82,6 +85,8 @@ class Server:
         self._loop: Any = None
         self._stop = Event()
         self._shut_down = False
+        self._calls: list[Callable[[], None]] = []
+        self._lock = threading.Lock()  # of the loop and the calls
         self.host = host
         self.port: int = self._listener.getsockname()[1]
 
@@ -105,20 +110,50 @@ class Server:
         """Serves until `shutdown`; in the main thread also until SIGINT or SIGTERM. Then stops, and returns."""
         if self._server is None:
             self.start()
-        self._loop = get_hub().loop
+        with self._lock:
+            self._loop = get_hub().loop
         try:
             with _signals(self._stop):
                 if not self._shut_down:
                     self._stop.wait()
         finally:
             self.stop()
+            with self._lock:
+                self._loop = None
+            self._run_calls()
 
     def shutdown(self) -> None:
         """Makes `serve_forever` return. For any thread, and before `serve_forever` as well as during it."""
         # The order matters, here and there: each side writes its own half before it reads the other's.
         self._shut_down = True
-        if self._loop is not None:
-            self._loop.run_callback_threadsafe(self._stop.set)
+        with self._lock:
+            if self._loop is not None:
+                self._loop.run_callback_threadsafe(self._stop.set)
+
+    def call(self, function: Callable[[], Result]) -> Result:
+        """Calls a function between two steps of the server, and returns its result. It must not wait.
+
+        An answer is written and recorded in one step: hence the function sees in a journal all that a client has
+        got. For any thread but the one that serves.
+        """
+        future: Future[Result] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(function())
+            except BaseException as error:
+                future.set_exception(error)
+
+        with self._lock:
+            serves = self._loop is not None
+            if serves:
+                self._calls.append(run)
+                self._loop.run_callback_threadsafe(self._run_calls)
+        return future.result() if serves else function()
+
+    def _run_calls(self) -> None:
+        while self._calls:
+            self._calls.pop(0)()
 
 
 @contextmanager

@@ -34,6 +34,10 @@ class Sessions:
             self._sessions.move_to_end(name)
         return session
 
+    def look(self, name: str) -> Session:
+        """The session of this name, for who moves nothing: one that is not known is not made, either."""
+        return self._sessions.get(name) or Session(name)
+
     def clear(self, name: str | None = None) -> None:
         """Forget one session, or all."""
         if name is None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 
 LONGEST_SOCKET = 3600.0  # seconds: OpenAI's own limit
@@ -31,6 +32,11 @@ class Settings:
         sessions: how many sessions each mock remembers.
         responses: how many stored responses each mock keeps.
         socket_lifetime: how long a WebSocket of Responses may live, in seconds.
+        faults: whether clients may ask for trouble, by the header `x-mockllm-fault`.
+        speed: how many times as fast as planned answers are played and timers strike; infinite: at once.
+
+    Raises:
+        SettingError: the speed is not more than 0.
     """
 
     seed: int | None = None
@@ -41,10 +47,17 @@ class Settings:
     sessions: int = 10_000
     responses: int = 10_000
     socket_lifetime: float = LONGEST_SOCKET
+    faults: bool = False
+    speed: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.speed > 0:
+            raise SettingError(f"the speed of the clock is a number above 0, not {self.speed:g}")
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
-        """The settings that `MOCKLLM_SEED`, `_NOW`, `_LENIENT`, `_LENIENT_IDS` and `_SOCKET_LIFETIME` make.
+        """The settings that `MOCKLLM_SEED`, `_NOW`, `_LENIENT`, `_LENIENT_IDS`, `_SOCKET_LIFETIME`, `_FAULTS`,
+        `_SPEED` and `_CLOCK` make.
 
         Raises:
             SettingError: a value makes no sense.
@@ -59,6 +72,8 @@ class Settings:
             lenient=_is_on(environ, "MOCKLLM_LENIENT"),
             lenient_ids=_is_on(environ, "MOCKLLM_LENIENT_IDS"),
             socket_lifetime=_lifetime(environ.get("MOCKLLM_SOCKET_LIFETIME")),
+            faults=_is_on(environ, "MOCKLLM_FAULTS"),
+            speed=clock_speed(environ.get("MOCKLLM_CLOCK"), _speed(environ.get("MOCKLLM_SPEED"))),
         )
 
 
@@ -76,6 +91,30 @@ def _lifetime(text: str | None) -> float:
     if not 0 < seconds < float("inf"):
         raise SettingError(f"MOCKLLM_SOCKET_LIFETIME is a number of seconds, not {text!r}")
     return seconds
+
+
+def _speed(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise SettingError(f"MOCKLLM_SPEED is a number, not {text!r}") from None
+
+
+def clock_speed(clock: str | None, speed: float | None) -> float:
+    """The speed that the name of a clock and a speed mean together, each of which may be missing.
+
+    Raises:
+        SettingError: there is no such clock, or it has no speed.
+    """
+    if clock not in (None, "real", "instant"):
+        raise SettingError(f"a clock is `real` or `instant`, not {clock!r}")
+    if clock == "instant":
+        if speed is not None:
+            raise SettingError("a clock that is `instant` has no speed: give one of the two")
+        return inf
+    return 1.0 if speed is None else speed
 
 
 def parse_now(text: str) -> datetime | str:

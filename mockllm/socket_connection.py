@@ -7,6 +7,7 @@ an error look like, and which lanes there are.
 
 from __future__ import annotations
 
+import itertools
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
@@ -68,6 +69,7 @@ class SocketConnection(ABC):
         self.companion = Companion(mock, script, socket, self.event, self.encode, self.encode_error, self.opened)
         self._path = path
         self._query = query
+        self._numbers = itertools.count(1)
         self._waiting = 0
         self._size = 0
 
@@ -125,8 +127,8 @@ class SocketConnection(ABC):
             self.socket.send(self.encode_error(error), binary=False)
 
     def elapsed(self, began: float) -> float:
-        """How long the socket had been open at `began`, in seconds."""
-        return round(began - self.opened, 6)
+        """How long the socket had been open at `began`, in seconds of the script."""
+        return self.mock.script_seconds(began - self.opened)
 
     def wait_in(self, lane: Lane[Any], item: Any, size: int) -> None:
         """Let an item of so many characters wait for its turn, unless too much does already."""
@@ -154,13 +156,14 @@ class SocketConnection(ABC):
                 data,
                 generate=turn.generates,
                 socket=self.companion.script,
+                number=next(self._numbers),
             )
         except Exception as error:  # a mistake of ours
             _log.error("WS %s failed", self._path, exc_info=error)
             self.tell(ApiError(500, f"mockllm failed: {type(error).__name__}: {error}", "server_error"))
             return "failed"
         parts = reply.parts if isinstance(reply, Stream) else (Frame(reply.ending.at, reply.data), reply.ending)
-        return lane.play(SocketPlayer(self.socket, parts, began, Recorder(entry), turn.end))
+        return lane.play(SocketPlayer(self.socket, parts, began, Recorder(entry), turn.end, reply.split))
 
 
 Connect = Callable[[Mock, Socket, str, Mapping[str, str], Headers], SocketConnection]

@@ -7,9 +7,9 @@ from mockllm.apis import errors
 from mockllm.apis.answer import Answer
 from mockllm.apis.chat_object import completion
 from mockllm.apis.chat_stream import parts
-from mockllm.apis.headers import RATE_LIMITS, response_headers
-from mockllm.apis.replies import brakes, error_reply, first_byte
-from mockllm.transports.frames import Body, Reply, Stream
+from mockllm.apis.headers import rate_limits, response_headers
+from mockllm.apis.replies import error_reply, first_byte, in_one_piece
+from mockllm.transports.frames import Reply, Stream
 
 
 def reply(answer: Answer) -> Reply:
@@ -25,11 +25,10 @@ def reply(answer: Answer) -> Reply:
         "text/event-stream; charset=utf-8" if streams else "application/json",
         answer.random,
         first_byte(answer) if streams else timeline.duration,
-        RATE_LIMITS,
+        rate_limits(timeline.budgets),
         script=timeline.headers,
     )
     status = timeline.status or 200
     if streams:
-        return Stream(status, headers, parts(answer))
-    limit, rate = brakes(answer)
-    return Body(status, headers, completion(answer), answer.ending, limit, rate)
+        return Stream(status, headers, parts(answer), timeline.split)
+    return in_one_piece(answer, status, headers, completion(answer))

@@ -9,6 +9,7 @@ from typing import Any
 from dsl.timeline import Call, Cut, Raw, TokenLogprob
 from mockllm.apis import identifiers
 from mockllm.apis.answer import Answer
+from mockllm.apis.dialects import DIALECTS
 from mockllm.apis.serialise import pretty
 from mockllm.apis.speech import Called, Speech, speeches
 from mockllm.apis.usage import usage
@@ -138,8 +139,9 @@ def _message(answer: Answer, speech: Speech) -> dict[str, Any]:
     if calls and uses_functions(answer):
         message["function_call"] = {"name": calls[0].call.name, "arguments": _arguments(calls[0])}
     elif calls:
-        custom = custom_tools(answer)
-        message["tool_calls"] = [opened_call(answer, each.call, custom, _arguments(each)) for each in calls]
+        custom, dialect = custom_tools(answer), DIALECTS[answer.timeline.dialect]
+        opened = [opened_call(answer, each.call, custom, _arguments(each)) for each in calls]
+        message["tool_calls"] = [dialect.in_body(number, call) for number, call in enumerate(opened)]
     message["refusal"] = "".join(speech.refusals) if speech.refusals else None
     message["annotations"] = []
     return message

@@ -40,8 +40,9 @@ from mockllm.apis.chat_object import (
     token_logprobs,
     uses_functions,
 )
+from mockllm.apis.dialects import DIALECTS, STANDARD
 from mockllm.apis.identifiers import alphanumerics
-from mockllm.apis.replies import own_frame
+from mockllm.apis.replies import head_alone, own_frame
 from mockllm.apis.serialise import compact, utf8
 from mockllm.apis.speech import Speech
 from mockllm.apis.usage import usage
@@ -74,34 +75,40 @@ def _error(fail: Fail, framing: Framing) -> Frame:
 
 
 class _Voice:
-    """One choice of the stream: what is known of it, and what it has sent."""
+    """One choice of the stream: what is known of it, and what it has sent.
 
-    def __init__(self, index: int, speech: Speech) -> None:
+    Attributes:
+        opens_with_call: whether the chunk that names the role also opens the choice's only call.
+        named: the numbers of the calls whose names have been told; only for dialects that tell them late.
+    """
+
+    def __init__(self, index: int, speech: Speech, *, named_late: bool) -> None:
         self.index = index
         self.speech = speech
         self.opened = False
         self.finished = False
-
-    @property
-    def opens_with_call(self) -> bool:
-        """Whether the chunk that names the role also opens the choice's only call."""
-        return isinstance(self.speech.first, Call) and len(self.speech.calls) == 1
+        self.opens_with_call = isinstance(speech.first, Call) and len(speech.calls) == 1 and not named_late
+        self.named: set[int] = set()
 
 
 class _Stream:
     def __init__(self, answer: Answer, framing: Framing) -> None:
         self.answer = answer
         self.framing = framing
+        self.dialect = DIALECTS[answer.timeline.dialect]
+        self.functions = uses_functions(answer)
+        self.named_late = self.dialect.name == "late" and not self.functions
         self.said, self.copies = spoken_choices(answer)
         self.voices = {
-            first: [_Voice(index, speech) for index in range(first, first + self.copies)]
+            first: [
+                _Voice(index, speech, named_late=self.named_late) for index in range(first, first + self.copies)
+            ]
             for first, speech in self.said.items()
         }
         heads, extra = metadata(answer, "chat.completion.chunk")
         options = answer.body.get("stream_options") or {}
         self.with_usage = bool(options.get("include_usage"))
         self.obfuscated = options.get("include_obfuscation") is not False
-        self.functions = uses_functions(answer)
         self.custom = custom_tools(answer)
         self.no_logprobs = "" if is_reasoning(answer.request.model) else ',"logprobs":null'
         # What the framing adds to the length of a chunk, less the two characters that close it.
@@ -118,7 +125,9 @@ class _Stream:
                 if not voices[0].opened:
                     yield from self.open(event.at)
                 for voice in voices:
-                    if event is not voice.speech.first or not voice.opens_with_call:
+                    if self.named_late and isinstance(event, Call | Arguments):
+                        yield from self.name_late(event, voice)
+                    elif event is not voice.speech.first or not voice.opens_with_call:
                         yield self.say(event, voice)
             elif isinstance(event, Raw | Comment | Push):
                 yield own_frame(event, sse=self.framing is SSE)
@@ -129,6 +138,8 @@ class _Stream:
             yield from self.end(ending.at)
         elif isinstance(ending, Fail):
             yield _error(ending, self.framing)
+        elif self.framing is SSE:
+            yield from head_alone(self.answer.timeline)
         yield self.answer.ending
 
     def open(self, at: float) -> Iterator[Frame]:
@@ -178,14 +189,29 @@ class _Stream:
         """The delta that opens a call."""
         if self.functions:
             return compact({"function_call": {"name": event.name, "arguments": ""}})
-        return compact({"tool_calls": [{"index": event.index, **opened_call(self.answer, event, self.custom)}]})
+        return self.dialect.opening(event.index, opened_call(self.answer, event, self.custom))
+
+    def name_late(self, event: Call | Arguments, voice: _Voice) -> Iterator[Frame]:
+        """The chunks of a call whose name follows the first fragment of its arguments, if it has one."""
+        called = voice.speech.calls.get(event.index)
+        if called is None or event.index in voice.named or not called.arguments:
+            yield self.say(event, voice)
+        elif isinstance(event, Arguments):
+            voice.named.add(event.index)
+            call = opened_call(self.answer, called.call, self.custom)
+            for delta in self.dialect.named_late(event.index, call, event.text):
+                yield self.chunk(event.at, voice, delta)
 
     def arguments(self, event: Arguments, voice: _Voice) -> str:
         fragment = compact(event.text)
         if self.functions:
             return f'{{"function_call":{{"arguments":{fragment}}}}}'
         called = voice.speech.calls.get(event.index)
-        if called and called.call.name in self.custom:
+        custom = called is not None and called.call.name in self.custom
+        if self.dialect is not STANDARD:
+            kind, name = "custom" if custom else "function", called.call.name if called else ""
+            return self.dialect.fragment(event.index, kind, name, event.text)
+        if custom:
             return f'{{"tool_calls":[{{"index":{event.index},"custom":{{"input":{fragment}}}}}]}}'
         return f'{{"tool_calls":[{{"index":{event.index},"function":{{"arguments":{fragment}}}}}]}}'
 

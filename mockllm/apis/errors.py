@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from dsl.diagnostics import Diagnostic
 from dsl.timeline import Fail
 from mockllm.apis.serialise import pretty
 from mockllm.transports.frames import Headers
@@ -226,6 +227,12 @@ def request_too_large() -> ApiError:
 def no_rule_matched(message: str) -> ApiError:
     """No rule of the script answers the request; `message` explains why. Not an error of the real API."""
     return ApiError(404, message, code="no_rule_matched")
+
+
+def bad_fault(found: Diagnostic, header: str) -> ApiError:
+    """The header of a request asks for trouble in words that mean none. Not an error of the real API."""
+    help = f" ({found.help})" if found.help else ""
+    return ApiError(400, f"Invalid '{header}': {found.message}{help}.", param=header, code="invalid_value")
 
 
 def script_error(message: str) -> ApiError:

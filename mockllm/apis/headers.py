@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from random import Random
 
+from dsl.limits import spoken
+from dsl.timeline import Budget
 from mockllm.apis import identifiers
 from mockllm.transports.frames import Headers
 
-# A fresh minute of a tier-1 account, about: clients parse these, and nothing here counts.
-RATE_LIMITS: Headers = (
-    ("x-ratelimit-limit-requests", "10000"),
-    ("x-ratelimit-limit-tokens", "200000"),
-    ("x-ratelimit-remaining-requests", "9999"),
-    ("x-ratelimit-remaining-tokens", "199000"),
-    ("x-ratelimit-reset-requests", "6ms"),
-    ("x-ratelimit-reset-tokens", "300ms"),
-)
+# A fresh minute of a tier-1 account, about: what a script does not limit is told so, for clients parse it.
+_UNLIMITED = (Budget("requests", 10_000, 9_999, 0.006), Budget("tokens", 200_000, 199_000, 0.3))
+
+
+def rate_limits(budgets: Iterable[Budget] = ()) -> Headers:
+    """The headers that tell the rate limits: those of a script where it has some."""
+    known = {budget.kind: budget for budget in (*_UNLIMITED, *budgets)}
+    return (
+        *((f"x-ratelimit-limit-{kind}", str(budget.limit)) for kind, budget in known.items()),
+        *((f"x-ratelimit-remaining-{kind}", str(budget.remaining)) for kind, budget in known.items()),
+        *((f"x-ratelimit-reset-{kind}", spoken(budget.reset)) for kind, budget in known.items()),
+    )
 
 
 def response_headers(

@@ -4,28 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from random import Random
+from typing import NamedTuple
 
-from dsl.timeline import ByteLimit, ByteRate, Comment, Cut, End, Hang, Push, Raw, Reset, Said, Timeline
+from dsl.timeline import ByteLimit, ByteRate, Comment, Cut, End, Hang, Push, Raw, Reset, Said, Split, Timeline
 from mockllm.apis.answer import Answer
 from mockllm.apis.errors import ApiError
-from mockllm.apis.headers import RATE_LIMITS, response_headers
+from mockllm.apis.headers import rate_limits, response_headers
 from mockllm.apis.serialise import compact, utf8
-from mockllm.transports.frames import Body, Frame, Headers, Part, Ping
+from mockllm.transports.frames import Binary, Body, Frame, Headers, Part, Ping
 
 
 def error_reply(error: ApiError, random: Random, at: float = 0.0, answer: Answer | None = None) -> Body:
-    """An error as a body, sent `at` seconds after the request; `answer` if a script's rule gave it."""
-    script: Headers = answer.timeline.headers if answer else ()
-    limit, rate = brakes(answer) if answer else (None, None)
-    limits = RATE_LIMITS if error.status == 429 else ()
+    """An error as a body, sent `at` seconds after the request; `answer` if a script's rule gave it.
+
+    It tells the rate limits if they may be why it fails, or if the script has some.
+    """
+    script: Headers = ()
+    split: Split | None = None
+    braked = Brakes()
+    limits = rate_limits() if error.status == 429 else ()
+    if answer is not None:
+        timeline = answer.timeline
+        script, split = timeline.headers, timeline.split
+        braked = brakes(answer)
+        limits = rate_limits(timeline.budgets) if timeline.budgets else limits
     headers = response_headers(error.content_type, random, at, limits, error.headers, script=script)
-    return Body(error.status, headers, error.body, End(at), limit, rate)
+    return Body(error.status, headers, error.body, End(at), braked.limit, braked.rate, split)
 
 
 def own_frame(event: Raw | Comment | Push, *, sse: bool) -> Frame:
     """What a script sends past the API: on a socket, a comment is a ping; elsewhere there are no pushes."""
     if isinstance(event, Raw):
-        return Frame(event.at, event.data)
+        return Binary(event.at, event.data) if event.binary else Frame(event.at, event.data)
     if isinstance(event, Push):
         return Frame(event.at, utf8(compact(event.value)))
     if not sse:
@@ -48,6 +58,18 @@ def bare_parts(timeline: Timeline) -> Iterator[Part]:
         yield End(ending.at)
 
 
+def head_alone(timeline: Timeline) -> Iterator[Part]:
+    """What lets the head of a stream leave if the stream is cut before it has said anything.
+
+    A cut happens inside of the body, so that a client has a response whose body ends too soon. (It is `reset` that
+    leaves nothing behind.)
+    """
+    ending = timeline.ending
+    if isinstance(ending, Cut) and not ending.clean and not timeline.speaks:
+        yield ByteRate(ending.at, None)  # nothing drips at no rate at all
+        yield Frame(ending.at, b"")
+
+
 def first_byte(answer: Answer) -> float:
     """When the first byte is due, in seconds: a stream's head waits for it."""
     events = answer.timeline.events
@@ -55,12 +77,34 @@ def first_byte(answer: Answer) -> float:
     return next(said, answer.timeline.duration)
 
 
-def brakes(answer: Answer) -> tuple[ByteLimit | None, float | None]:
-    """The byte limit and byte rate of a body in one piece: the last ones that the script sets."""
-    limit, rate = None, None
+class Brakes(NamedTuple):
+    """What holds a body in one piece up: the last byte limit and byte rate that the script sets.
+
+    `interrupted` is the ending that comes at its own time, though the body still drips.
+    """
+
+    limit: ByteLimit | None = None
+    rate: float | None = None
+    interrupted: Cut | Reset | Hang | None = None
+
+
+def brakes(answer: Answer) -> Brakes:
+    found = Brakes()
     for event in answer.timeline.events:
         if isinstance(event, ByteLimit):
-            limit = event
+            found = found._replace(limit=event)
         elif isinstance(event, ByteRate):
-            rate = event.rate
-    return limit, rate
+            found = found._replace(rate=event.rate, interrupted=event.interrupted)
+    return found
+
+
+def in_one_piece(answer: Answer, status: int, headers: Headers, data: bytes) -> Body:
+    """An answer that does not stream."""
+    timeline = answer.timeline
+    limit, rate, interrupted = brakes(answer)
+    ending = answer.ending
+    if interrupted is not None:
+        # Without it the body would begin to leave when all is said.
+        said = (event.at for event in timeline.events if isinstance(event, Said | Raw | Comment))
+        ending = End(max(said, default=ending.at))
+    return Body(status, headers, data, ending, limit, rate, timeline.split, interrupted)

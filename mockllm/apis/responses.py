@@ -5,8 +5,8 @@ from __future__ import annotations
 from dsl.timeline import Cut, End, Fail, Raw
 from mockllm.apis import errors
 from mockllm.apis.answer import Answer
-from mockllm.apis.headers import RATE_LIMITS, response_headers
-from mockllm.apis.replies import brakes, error_reply
+from mockllm.apis.headers import rate_limits, response_headers
+from mockllm.apis.replies import error_reply, in_one_piece
 from mockllm.apis.responses_object import body
 from mockllm.apis.responses_output import Output
 from mockllm.apis.responses_stream import failure, parts
@@ -25,19 +25,18 @@ def reply(output: Output) -> Reply:
     if refuses(answer) and isinstance(timeline.ending, Fail):
         error = errors.from_fail(timeline.ending, prompt="input")
         return error_reply(error, answer.random, timeline.duration, answer)
-    status = timeline.status or 200
+    status, limits = timeline.status or 200, rate_limits(timeline.budgets)
     if answer.request.transport == "sse":
         content_type = "text/event-stream; charset=utf-8"
         seconds = 0.0 if timeline.speaks else timeline.duration
-        headers = response_headers(content_type, answer.random, seconds, RATE_LIMITS, script=timeline.headers)
-        return Stream(status, headers, parts(output))
+        headers = response_headers(content_type, answer.random, seconds, limits, script=timeline.headers)
+        return Stream(status, headers, parts(output), timeline.split)
     queued = in_background(answer)
     seconds = 0.0 if queued else timeline.duration
-    headers = response_headers("application/json", answer.random, seconds, RATE_LIMITS, script=timeline.headers)
+    headers = response_headers("application/json", answer.random, seconds, limits, script=timeline.headers)
     if queued:
-        return Body(status, headers, body(output, "queued"), End(0.0))
-    limit, rate = brakes(answer)
-    return Body(status, headers, _whole(output), answer.ending, limit, rate)
+        return Body(status, headers, body(output, "queued"), End(0.0), split=timeline.split)
+    return in_one_piece(answer, status, headers, _whole(output))
 
 
 def in_background(answer: Answer) -> bool:

@@ -25,7 +25,7 @@ from mockllm.apis import errors
 from mockllm.apis.answer import Answer
 from mockllm.apis.errors import ApiError
 from mockllm.apis.identifiers import alphanumerics
-from mockllm.apis.replies import own_frame
+from mockllm.apis.replies import head_alone, own_frame
 from mockllm.apis.responses_object import COMPACT, set_state, stage
 from mockllm.apis.responses_output import Item, Output, Part, Place, token_logprobs
 from mockllm.apis.serialise import compact, utf8
@@ -157,6 +157,8 @@ class _Stream:
             yield self.fail(ending)
         elif timeline.completes and not timeline.only_raw:
             yield from self.end(ending.at)
+        elif self.wire.sse:
+            yield from head_alone(timeline)
         yield self.answer.ending
 
     def open(self) -> Iterator[Frame]:

@@ -11,6 +11,9 @@ only its own half (`shutdown(SHUT_WR)`) looks the same as one that has left.
 *Endings.* A server closes a connection when the application's iterable raises a `BrokenPipeError`: it takes
 the client for gone, sends nothing more and logs nothing. `Disconnect` is one, and the way to end a connection
 in the middle of an answer. It must be raised outside Flask's own `try`, which would answer 500.
+
+*Sending.* A client that reads nothing keeps its answer waiting, and nobody else. One that reads nothing for
+`SEND_TIMEOUT` seconds while there is something to send counts as gone.
 """
 
 from __future__ import annotations
@@ -36,6 +39,9 @@ CONNECTION = "mockllm.connection"
 _READ = 1  # libev's EV_READ
 _A_DAY = 86400.0
 
+# No client that a test waits for rests for so long amid an answer; one that does was stopped, or has forgotten it.
+SEND_TIMEOUT = 60.0
+
 # How often a client that has sent more than its request is looked after, in seconds.
 _GLANCE = 1.0
 
@@ -52,9 +58,17 @@ class Disconnect(BrokenPipeError):
 
 
 class Connection:
-    """A connection of which nothing is known: waiting is plain sleep, and the client never leaves."""
+    """A connection of which nothing is known: waiting is plain sleep, and the client never leaves.
 
-    __slots__ = ()
+    Attributes:
+        verbatim: whether the script frames the body itself: its headers and its bytes are sent as they are, and
+            the connection is closed behind them.
+    """
+
+    __slots__ = ("verbatim",)
+
+    def __init__(self) -> None:
+        self.verbatim = False
 
     def wait(self, seconds: float) -> bool:
         """Sleeps while others go on; for 0 seconds, until each of them has had its turn.
@@ -95,6 +109,7 @@ class ClientConnection(Connection):
     __slots__ = ("_blind", "_hang_up", "_left", "_resting", "_socket", "_waiter", "_watch")
 
     def __init__(self, client: socket.socket, resting: set[greenlet]) -> None:
+        super().__init__()
         # The system's socket: gevent's own close() would wait for the file object that requests are read from.
         self._socket: socket.socket = client._sock  # type: ignore[attr-defined]  # gevent's, not among its types
         self._resting = resting
@@ -180,6 +195,23 @@ class ClientConnection(Connection):
             self._left = True
         if self._waiter is not None:
             self._waiter.switch(None)
+
+
+def send_all(client: socket.socket, data: bytes) -> None:
+    """Sends all of it by a gevent socket. Waits while the client is slow.
+
+    Raises:
+        OSError: the connection broke, or the client has read nothing for `SEND_TIMEOUT` seconds (ETIMEDOUT).
+    """
+    try:
+        # gevent's sendall() asks for the size of the send buffer each time; mostly one send() is enough.
+        sent = client._sock.send(data)  # type: ignore[attr-defined]  # gevent's, not among its types
+    except BlockingIOError:
+        sent = 0
+    rest = memoryview(data)[sent:]
+    while rest:
+        with gevent.Timeout(SEND_TIMEOUT, OSError(errno.ETIMEDOUT, "the client does not read")):
+            rest = rest[client.send(rest) :]
 
 
 def connection_of(environ: Mapping[str, Any]) -> Connection:

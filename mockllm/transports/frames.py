@@ -31,7 +31,9 @@ class Binary(Frame):
 # How a transport ends a body. API errors are frames by now, a clean cut is an `End` without a terminal frame.
 Ending = End | Cut | Reset | Hang
 
-# The last part of a stream is an `Ending`, and no other part is one.
+# The last part of a stream is an `Ending`, and no other part is one. A byte rate that is `interrupted` says so
+# before the frames that drip. What is due at the very instant of that ending still leaves, but of bytes that drip
+# only those that are due before it.
 Part = Frame | ByteRate | ByteLimit | Ending
 
 
@@ -42,7 +44,8 @@ class Body:
     `End` sends it whole; `Cut` sends only a part of what `content-length` promises; `Reset` and `Hang` send
     nothing. `limit` and `rate` are the script's own byte limit and bytes per second, if any; a limit counts
     the bytes of the body and wins over the ending if the body is longer than it. `split` is how the body is cut
-    into writes.
+    into writes. `interrupted` happens at its own time though the body still drips, or has not begun: then `ending`
+    says when it would begin to leave, and how it would end without that.
 
     A `content-length` or `transfer-encoding` among the headers is the script's own: it is sent as it is, the body
     follows as it is, whatever they say, and the connection is closed behind it. So in a `Stream`.
@@ -55,6 +58,7 @@ class Body:
     limit: ByteLimit | None = None
     rate: float | None = None
     split: Split | None = None
+    interrupted: Cut | Reset | Hang | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,14 @@ A player is a WSGI application for one request. It writes through WSGI's `write`
 iterable that it returns, because then a wait, a write and the failure of either happen in the order in which
 the code reads, and because the head can be sent without a byte of the body. The head leaves with the first
 write, and not before: that is WSGI's rule (PEP 3333).
+
+A script may frame its body itself, by a `content-length` or a `transfer-encoding` among the headers. Then the
+server sends the head as it is, the body's bytes as they are, neither more nor fewer, and closes the connection.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -16,10 +20,11 @@ from typing import TYPE_CHECKING
 
 import gevent
 
-from dsl.timeline import Cut, Hang, Reset
+from dsl.timeline import Cut, Hang, Reset, Split
 from mockllm.transports.clock import Clock
 from mockllm.transports.connection import Connection, Disconnect, connection_of
 from mockllm.transports.frames import Ending, Headers
+from mockllm.transports.split import Splitter
 from mockllm.transports.watch import Outcome, Unwatched, Watcher
 
 if TYPE_CHECKING:
@@ -31,6 +36,7 @@ _DRIP = 0.010
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_FRAMING = frozenset(("content-length", "transfer-encoding"))
 
 
 class Player(ABC):
@@ -43,6 +49,7 @@ class Player(ABC):
         headers: the header fields, in order.
         began: when the request arrived, on the monotonic clock.
         watcher: is told what happens.
+        split: how the body is cut into writes. Between two of them the others have their turn.
 
     Raises:
         ValueError: a header field that HTTP cannot carry.
@@ -51,19 +58,28 @@ class Player(ABC):
     _connection: Connection
     _write: Callable[[bytes], object]
 
-    def __init__(self, status: int, headers: Headers, began: float, watcher: Watcher | None) -> None:
+    def __init__(
+        self,
+        status: int,
+        headers: Headers,
+        began: float,
+        watcher: Watcher | None = None,
+        split: Split | None = None,
+    ) -> None:
         for name, value in headers:
             if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
                 raise ValueError(f"HTTP cannot carry the header field {name!r}: {value!r}")
         # A status that nobody has named gets an empty reason phrase, as RFC 9112 (4) allows.
         self._status = f"{status} {_PHRASES.get(status, '')}"
-        # With these there is no body, whatever the script says, and so no length of one (RFC 9110, 8.6).
+        # With these there is no body, whatever the script says.
         self._bodiless = status < 200 or status in (204, 304)
-        self._headers = [
-            field for field in headers if not (self._bodiless and field[0].lower() == "content-length")
-        ]
+        self._frames_itself = any(name.lower() in _FRAMING for name, _ in headers)
+        self._headers = list(headers)
         self._clock = Clock(began)
         self._watcher: Watcher = Unwatched() if watcher is None else watcher
+        self._splitter = None if split is None else Splitter(split)
+        self._wrote = False
+        self._unfinished = 0  # frames of which the last byte is held back
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Plays the answer.
@@ -72,6 +88,7 @@ class Player(ABC):
             Disconnect: the connection ends here; for the server, which closes it without a word.
         """
         self._connection = connection_of(environ)
+        self._connection.verbatim = self._frames_itself
         self._write = start_response(self._status, self._headers)
         try:
             self._play()
@@ -90,26 +107,59 @@ class Player(ABC):
         if not self._connection.wait_until(self._clock.deadline(at)):
             raise Disconnect("left")
 
-    def _send(self, data: bytes) -> None:
-        """Writes a part of the body, and the head before it if it is the first; it may be empty."""
+    def _send(self, data: bytes, frames: int) -> None:
+        """Sends a part of the body, and the head before it if it is the first; it may be empty.
+
+        Args:
+            data: as `Splitter.encode` gives it, if there is a splitter.
+            frames: how many frames end in it.
+        """
         if self._bodiless:
-            data = b""
+            data, frames = b"", 0
+        if self._splitter is None:
+            self._put(data, frames)
+            return
+        ended, self._unfinished = self._unfinished, frames
+        writes = self._splitter.writes(data)
+        write = next(writes)
+        for following in writes:
+            self._put_apart(write, ended)
+            ended, write = 0, following
+        if not self._splitter.holds:
+            ended += self._unfinished
+            self._unfinished = 0
+        self._put_apart(write, ended)
+
+    def _put_apart(self, data: bytes, frames: int) -> None:
+        """One write; the network has its turn before it, so that it need not share a segment with the last one."""
+        if self._wrote and not self._connection.wait(0):
+            raise Disconnect("left")
+        self._put(data, frames)
+
+    def _put(self, data: bytes, frames: int) -> None:
+        self._wrote = True
         try:
             self._write(data)
         except OSError:
             raise Disconnect("left") from None
-        self._watcher.sent(self._clock.now(), len(data))
+        self._watcher.sent(self._clock.now(), len(data), frames)
 
-    def _drip(self, data: bytes, at: float, rate: float) -> float:
+    def _send_rest(self) -> None:
+        """Sends what a splitter holds back."""
+        if self._splitter is not None and self._splitter.holds:
+            self._send(b"", 0)
+
+    def _drip(self, data: bytes, at: float, rate: float, frames: int) -> float:
         """Sends a part of the body from `at` on at `rate` bytes a second; returns how many seconds it takes."""
         step = max(1, int(rate * _DRIP))
-        for start in range(0, len(data), step):
+        for start in range(0, len(data) or 1, step):
             self._wait_until(at + start / rate)
-            self._send(data[start : start + step])
+            self._send(data[start : start + step], frames if start + step >= len(data) else 0)
         return len(data) / rate
 
     def _end(self, ending: Ending) -> None:
         """Lets the ending happen; nothing may follow it. Returns only if it is `End`."""
+        self._send_rest()
         match ending:
             case Cut():
                 raise Disconnect("cut")
@@ -119,6 +169,11 @@ class Player(ABC):
             case Hang(seconds=seconds):
                 self._connection.hang(seconds)
                 raise Disconnect("hang")
+
+
+def dripped(seconds: float, rate: float) -> int:
+    """How many bytes are due in so many seconds: the first is at once."""
+    return math.ceil(round(seconds * rate, 6))  # a time that is a sum must not let one byte too many through
 
 
 def _outcome(error: BaseException) -> Outcome:

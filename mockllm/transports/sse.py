@@ -4,7 +4,10 @@ A frame leaves at its own time. Frames that are due at the same instant, or over
 sent, leave in one write: a stream that has fallen behind catches up with fewer writes and not with more.
 
 Bytes that drip at a rate take time that no part's own time allows for. So all that follows a dripping frame is
-shifted by as long as it dripped, and pauses between frames keep their length.
+shifted by as long as it dripped, and pauses between frames keep their length. An ending that interrupts a byte
+rate is not shifted: planned times alone decide what leaves before it, so that it is the same every time.
+
+Of a stream that is split each frame leaves by itself: where its writes end depends on no clock.
 
 The parts come from an iterator that encodes them on the way. If it fails before the first frame, nothing has
 been sent, and the error is the caller's: the constructor reads that far and raises it. If it fails later, the
@@ -22,13 +25,17 @@ from typing import NoReturn
 from dsl.timeline import ByteLimit, ByteRate
 from mockllm.transports.connection import Disconnect
 from mockllm.transports.frames import Ending, Frame, Part, Stream
-from mockllm.transports.player import Player
+from mockllm.transports.player import Player, dripped
 from mockllm.transports.watch import Watcher
 
 # No write of more than one frame has more bytes than this.
 _BATCH = 65536
 
 _log = logging.getLogger(__name__)
+
+
+# When a stream ends, and how.
+_Over = tuple[float, Ending]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,61 +53,94 @@ class SsePlayer(Player):
     """
 
     def __init__(self, stream: Stream, began: float, watcher: Watcher | None = None) -> None:
-        super().__init__(stream.status, stream.headers, began, watcher)
+        super().__init__(stream.status, stream.headers, began, watcher, stream.split)
         self._opening = _opening(stream.parts)
         self._rest = stream.parts
         self._batch: list[bytes] = []
         self._batched = 0
+        self._whole = 0  # of the batch, the frames that are not cut off
         self._shift = 0.0
         self._rate: float | None = None
         self._limit: Ending | None = None
         self._allowed = 0
+        self._interrupted: Ending | None = None
 
     def _play(self) -> None:
         for part in itertools.chain(self._opening, _guarded(self._rest)):
-            match part:
-                case Frame(at=at, data=data):
-                    self._frame(data, at + self._shift)
-                case ByteRate(rate=rate):
-                    self._rate = rate
-                case ByteLimit(at=at, count=count, ending=ending):
-                    self._limit, self._allowed = ending, count
-                    if count <= 0:
-                        self._finish(at + self._shift, ending)
-                case _Failure(error=error):
-                    self._fail(error)
-                case _:
-                    self._finish(part.at + self._shift, part)
+            over = self._part(part)
+            if over is not None:
+                self._finish(*over)
+                return
 
-    def _frame(self, data: bytes, due: float) -> None:
+    def _part(self, part: Part | _Failure) -> _Over | None:
+        """Plays a part, and returns how and when the stream ends if that is what comes next."""
+        match part:
+            case Frame(at=at, data=data):
+                return self._frame(data, at + self._shift)
+            case ByteRate(rate=rate, interrupted=interrupted):
+                self._rate = rate
+                self._interrupted = interrupted or self._interrupted
+            case ByteLimit(at=at, count=count, ending=ending):
+                self._limit, self._allowed = ending, count
+                if count <= 0:
+                    return at + self._shift, ending
+            case _Failure(error=error):
+                self._fail(error)
+            case _:
+                return part.at + self._shift, part
+        return None
+
+    def _frame(self, data: bytes, due: float) -> _Over | None:
+        if self._interrupted is not None and self._interrupted.at < due:
+            return self._interrupted.at, self._interrupted
         if self._batch and self._clock.until(due) > 0:
             self._flush()
         elif self._batched + len(data) > _BATCH:
             self._flush()
             self._connection.wait(0)  # a stream with much to catch up on must not keep the others waiting
         self._wait_until(due)
+        if self._splitter is not None:
+            data = self._splitter.encode(data)
+        length = len(data)
         if self._limit is not None:
             data = data[: self._allowed]
             self._allowed -= len(data)
         if self._rate is not None:
             self._flush()
-            self._shift += self._drip(data, due, self._rate)
+            interrupted = self._slowly(data, due, self._rate, int(0 < len(data) == length))
+            if interrupted is not None:
+                return interrupted.at, interrupted
         else:
             self._batch.append(data)
             self._batched += len(data)
-        if self._limit is not None and not self._allowed:
-            self._flush()
-            self._end(self._limit)
+            self._whole += 0 < len(data) == length
+            if self._splitter is not None:
+                self._flush()
+        return (due, self._limit) if self._limit is not None and not self._allowed else None
+
+    def _slowly(self, data: bytes, due: float, rate: float, frames: int) -> Ending | None:
+        """Lets a frame drip; returns what comes before its end, if anything does."""
+        if self._interrupted is not None:
+            count = dripped(self._interrupted.at - due, rate)
+            if count < len(data):
+                if count > 0:
+                    self._drip(data[:count], due, rate, 0)
+                return self._interrupted
+        self._shift += self._drip(data, due, rate, frames)
+        return None
 
     def _flush(self) -> None:
         if self._batch:
-            data = b"".join(self._batch)
+            data, whole = b"".join(self._batch), self._whole
             self._batch.clear()
-            self._batched = 0
-            self._send(data)
+            self._batched = self._whole = 0
+            self._send(data, whole)
 
     def _finish(self, due: float, ending: Ending) -> None:
+        if self._interrupted is not None and self._interrupted.at < due:
+            due, ending = self._interrupted.at, self._interrupted
         self._flush()
+        self._send_rest()
         self._wait_until(due)
         self._end(ending)
 
@@ -112,6 +152,7 @@ class SsePlayer(Player):
             exc_info=error if _log.isEnabledFor(logging.DEBUG) else None,
         )
         self._flush()
+        self._send_rest()
         raise Disconnect("failed")
 
 

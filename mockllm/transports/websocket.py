@@ -7,7 +7,13 @@
 there, pings are answered, and a client that leaves is noticed at once. It is among the server's resting ones
 while the client is owed nothing (`answering`), so that a server that stops need not wait for it.
 
-*Sending.* Any greenlet may send. A lock keeps frames whole; one that broke off in its middle ends the connection.
+*Sending.* Any greenlet may send. A lock keeps frames whole, and the frames of one message together; one that broke
+off in its middle ends the connection. A client that does not read is waited for as one of HTTP is.
+
+*Silence.* While an answer hangs (`silence`), the other side is a peer that is half dead: pings are read and not
+answered, nor is a close, nor a break of the protocol, and the connection lives until the client drops it, or the
+hang is over. Messages are still taken, and what other answers say still leaves. A server that stops says so all
+the same.
 
 *Closing* (RFC 6455, section 7). Whoever says close, the receiving greenlet reads on until the other side has
 said it too, for `CLOSE_TIMEOUT` at most: a timer then shuts the connection, which wakes every greenlet that
@@ -24,7 +30,7 @@ import binascii
 import socket
 import struct
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import sha1
 from typing import Any
@@ -37,6 +43,7 @@ from geventwebsocket.exceptions import WebSocketError
 from geventwebsocket.websocket import WebSocket
 from greenlet import getcurrent, greenlet
 
+from mockllm.transports.connection import send_all
 from mockllm.transports.frames import Headers
 from mockllm.transports.websocket_frames import (
     ABNORMAL,
@@ -131,6 +138,7 @@ class Socket(WebSocket):  # type: ignore[misc]  # it has no types
         self._greenlet: greenlet = getcurrent()
         self._receiving = False
         self._owed = 0
+        self._silences = 0
 
     # -- the handshake (section 4.2) --------------------------------------------------------------------------
 
@@ -212,11 +220,15 @@ class Socket(WebSocket):  # type: ignore[misc]  # it has no types
         while not self.closed:
             opcode, data = self._reader.next()
             if opcode == CLOSE:
+                if self._silent:
+                    self._drop()
+                    raise EOFError
                 self._answer_close(data)  # type: ignore[arg-type]  # only messages have texts
             elif self._close_sent:
                 continue  # after a close nothing is sent, and nothing of what comes is wanted
             elif opcode == PING:
-                self.send_frame(data, PONG)  # type: ignore[arg-type]
+                if not self._silent:
+                    self.send_frame(data, PONG)  # type: ignore[arg-type]
             elif opcode != PONG:
                 return data
         return None
@@ -236,11 +248,29 @@ class Socket(WebSocket):  # type: ignore[misc]  # it has no types
 
     def _fail(self, failed: Failed) -> None:
         with suppress(OSError):
-            self._send_close(close_payload(failed.code, failed.reason))
-            self.handler.socket.shutdown(socket.SHUT_WR)
-            while not self.closed and self._read(_DROPPED):
-                pass
+            if not self._silent:
+                self._send_close(close_payload(failed.code, failed.reason))
+                self.handler.socket.shutdown(socket.SHUT_WR)
+            self._drop()
         self._end(failed.code, failed.reason)
+
+    def _drop(self) -> None:
+        """Reads what the client still sends, until it has dropped the connection or that is over."""
+        while not self.closed and self._read(_DROPPED):
+            pass
+
+    @property
+    def _silent(self) -> bool:
+        return self._silences > 0 and not self._close_sent
+
+    @contextmanager
+    def silence(self) -> Iterator[None]:
+        """While at least one greenlet is in here, the client gets no control frame in answer to what it sends."""
+        self._silences += 1
+        try:
+            yield
+        finally:
+            self._silences -= 1
 
     # -- sending ----------------------------------------------------------------------------------------------
 
@@ -266,13 +296,13 @@ class Socket(WebSocket):  # type: ignore[misc]  # it has no types
             raise ValueError("a ping has at most 125 bytes")
         self.send_frame(data, PING)
 
-    def send_texts(self, messages: Iterable[bytes]) -> None:
-        """Sends texts in UTF-8, one message each, in one write.
+    def send_frames(self, frames: bytes) -> None:
+        """Sends whole messages, in the frames that they have already (`message_frames`), in one write.
 
         Raises:
             WebSocketError: as `send`.
         """
-        self._send(b"".join([head(TEXT, len(message)) + message for message in messages]))
+        self._send(frames)
 
     def send_frame(self, message: bytes, opcode: int) -> None:
         self._send(head(opcode, len(message)) + message)
@@ -285,10 +315,7 @@ class Socket(WebSocket):  # type: ignore[misc]  # it has no types
 
     def _write(self, frames: bytes) -> None:
         try:
-            # gevent's sendall() asks for the size of the send buffer each time; mostly one send() is enough.
-            sent = self.handler.socket.send(frames)
-            if sent < len(frames):
-                self.handler.socket.sendall(memoryview(frames)[sent:])
+            send_all(self.handler.socket, frames)
         except OSError:
             self._end(ABNORMAL)
             raise WebSocketError("the connection broke") from None
@@ -302,15 +329,18 @@ class Socket(WebSocket):  # type: ignore[misc]  # it has no types
         """Closes the connection in both directions; returns when it is over.
 
         Args:
-            code: the close code.
-            message: the reason; what exceeds 123 bytes is cut off.
+            code: the close code, also one that no close frame may carry. With `NO_CODE` the frame is empty; with
+                `ABNORMAL` there is none, as with `abort`.
+            message: the reason; what exceeds 123 bytes is cut off, and without a code there is none.
             wait: for the client's own close, at most `CLOSE_TIMEOUT` seconds.
 
         Raises:
-            ValueError: no close frame may carry the code.
+            ValueError: the code does not fit into two bytes.
         """
         payload = close_payload(code, message)
-        if not self.closed:
+        if code == ABNORMAL:
+            self.abort()
+        elif not self.closed:
             with suppress(WebSocketError):
                 self._send_close(payload)
             if wait:

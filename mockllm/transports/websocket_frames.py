@@ -13,15 +13,18 @@ from __future__ import annotations
 
 import codecs
 import io
+import itertools
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+
+from dsl.timeline import Split
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
 NORMAL, GOING_AWAY, PROTOCOL_ERROR, INVALID_DATA, TOO_BIG, INTERNAL_ERROR = 1000, 1001, 1002, 1007, 1009, 1011
 POLICY_VIOLATION = 1008
 
-# Never on the wire: a close frame without a code, and a connection that ended without a close frame.
+# Never on the wire by themselves: a close frame without a code, and a connection that ended without a close frame.
 NO_CODE, ABNORMAL = 1005, 1006
 
 _FIN, _RESERVED, _OPCODE, _MASKED, _LENGTH = 0x80, 0x70, 0x0F, 0x80, 0x7F
@@ -170,23 +173,47 @@ def _key(mask: bytes, count: int) -> int:
     return int.from_bytes((mask * (count // 4 + 1))[:count], "little")
 
 
-def head(opcode: int, length: int) -> bytes:
-    """The head of a server's frame, which is whole and not masked."""
+def head(opcode: int, length: int, final: bool = True) -> bytes:
+    """The head of a server's frame, which is not masked. `final`: whether its message ends with it."""
+    first = opcode | _FIN if final else opcode
     if length <= _LONGEST_CONTROL:
-        return bytes((_FIN | opcode, length))
+        return bytes((first, length))
     if length < 1 << 16:
-        return struct.pack("!BBH", _FIN | opcode, 126, length)
-    return struct.pack("!BBQ", _FIN | opcode, 127, length)
+        return struct.pack("!BBH", first, 126, length)
+    return struct.pack("!BBQ", first, 127, length)
+
+
+def message_frames(opcode: int, data: bytes, split: Split | None = None) -> bytes:
+    """A message as a server sends it: in one frame, or in those into which `split` cuts its payload (5.4).
+
+    `every` N bytes are a frame; `at` N bytes the message is cut in two. A split at line ends is a matter of
+    streams, and does nothing here.
+    """
+    if split is None:
+        cuts: Iterable[int] = ()
+    elif split.every is not None:
+        cuts = range(split.every, len(data), split.every)
+    else:
+        cuts = (split.at,) if split.at is not None and 0 < split.at < len(data) else ()
+    frames: list[bytes] = []
+    for start, stop in itertools.pairwise(itertools.chain((0,), cuts, (len(data),))):
+        frames += (head(CONTINUATION if start else opcode, stop - start, stop == len(data)), data[start:stop])
+    return b"".join(frames)
 
 
 def close_payload(code: int, reason: str = "") -> bytes:
-    """What a close frame carries; a reason that is too long is cut to whole characters.
+    """What a close frame carries: nothing for `NO_CODE`. A reason that is too long is cut to whole characters.
+
+    Any other code is packed as it is, also those that no close frame may carry (7.4): a script may break the
+    protocol.
 
     Raises:
-        ValueError: no close frame may carry `code` (7.4).
+        ValueError: the code does not fit into two bytes.
     """
-    if not _is_close_code(code):
-        raise ValueError(f"{code} is not a close code that can be sent")
+    if code == NO_CODE:
+        return b""
+    if not 0 <= code < 1 << 16:
+        raise ValueError(f"a close code is a number up to 65535, and {code} is none")
     text = reason.encode("utf-8", "replace")[:_LONGEST_REASON].decode("utf-8", "ignore")
     return struct.pack("!H", code) + text.encode("utf-8")
 

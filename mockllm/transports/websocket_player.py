@@ -1,5 +1,6 @@
-"""Plays answers on a WebSocket: each frame is one text message, at its own time. Those of one instant, or overdue
-when the one before them is sent, leave in one write.
+"""Plays answers on a WebSocket: each frame is one message, a text if it is not `Binary`, at its own time. Those of
+one instant, or overdue when the one before them is sent, leave in one write. A split cuts each message into frames
+of WebSocket; they leave together, so that no other message comes between them.
 
 Several answers may play on one socket at once, each in a greenlet of its own; the socket keeps their frames
 whole. An answer stops at once when it is cancelled, which is the business of the greenlet that receives: it
@@ -10,6 +11,9 @@ What HTTP counts in bytes is counted in whole frames here, because no client can
 * A byte rate delays each frame to the time at which its last byte would have come. As in a stream of HTTP, all
   that follows is shifted by as long as it took.
 * A byte limit counts payloads. A frame that would exceed it is not sent, and the limit's ending takes its place.
+* An ending that interrupts a byte rate comes at its own time: a frame that the rate delays beyond it is not sent.
+
+While an answer hangs the socket is silent: see `Socket`.
 """
 
 from __future__ import annotations
@@ -21,12 +25,12 @@ from contextlib import suppress
 from gevent.hub import Waiter, get_hub
 from geventwebsocket.exceptions import WebSocketError
 
-from dsl.timeline import ByteLimit, ByteRate, Close, Cut, Hang, Reset
+from dsl.timeline import ByteLimit, ByteRate, Close, Cut, Hang, Reset, Split
 from mockllm.transports.clock import Clock
-from mockllm.transports.frames import Ending, Frame, Part, Ping
+from mockllm.transports.frames import Binary, Ending, Frame, Part, Ping
 from mockllm.transports.watch import Outcome, Unwatched, Watcher
 from mockllm.transports.websocket import Socket
-from mockllm.transports.websocket_frames import INTERNAL_ERROR
+from mockllm.transports.websocket_frames import ABNORMAL, BINARY, INTERNAL_ERROR, TEXT, message_frames
 
 # After so many bytes without a pause they leave, and the others have their turn.
 _BATCH = 65536
@@ -45,7 +49,9 @@ class SocketPlayer:
         parts: as in a `Stream`, `Ping`s among them.
         began: when the answer begins, on the monotonic clock.
         watcher: is told what happens; the bytes it is told of are those of payloads.
-        end: what an `End` does: closes the socket so, or leaves it open if None.
+        end: what an `End` does: closes the socket so, or leaves it open if None. With code 1006, which only a
+            connection without a close frame has, it drops the connection: that is a cut.
+        split: how each message is cut into frames.
     """
 
     def __init__(
@@ -55,21 +61,25 @@ class SocketPlayer:
         began: float,
         watcher: Watcher | None = None,
         end: Close | None = None,
+        split: Split | None = None,
     ) -> None:
         self._socket = socket
         self._parts = parts
         self._clock = Clock(began)
         self._watcher: Watcher = Unwatched() if watcher is None else watcher
         self._close = end
+        self._split = split
         self._cancelled = False
+        self._told = False
         self._outcome: Outcome | None = None
         self._waiter: Waiter[None] | None = None
         self._batch: list[bytes] = []
-        self._batched = 0
+        self._batched = 0  # in payloads
         self._shift = 0.0
         self._rate: float | None = None
         self._limit: Ending | None = None
         self._allowed = 0
+        self._interrupted: Ending | None = None
 
     def play(self) -> Outcome:
         """Plays the answer, and returns how it ended. It raises nothing but what kills its greenlet."""
@@ -85,7 +95,7 @@ class SocketPlayer:
         finally:
             # Without an outcome its greenlet is killed: the server was stopped.
             outcome = self._outcome or "cut"
-            self._watcher.ended(self._clock.now(), outcome)
+            self._tell(outcome)
         return outcome
 
     def cancel(self, outcome: Outcome = "left") -> None:
@@ -108,51 +118,65 @@ class SocketPlayer:
                 return
         # Nothing is owed to a client that is kept hanging, and a server that stops does not wait for it.
         self._outcome = "hang"
-        self._sleep(ending.seconds)
-        self._socket.abort()
+        with self._socket.silence():
+            self._sleep(ending.seconds)
+            self._socket.abort()
 
     def _speak(self) -> Ending:
         """Sends the frames; returns what comes after them, when its time has come."""
         for part in self._parts:
-            match part:
-                case Frame(at=at, data=data):
-                    if self._limit is not None and len(data) > self._allowed:
-                        self._wait_until(at + self._shift)
-                        return self._limit
-                    self._frame(part, data)
-                case ByteRate(rate=rate):
-                    self._rate = rate
-                case ByteLimit(at=at, count=count, ending=limit):
-                    self._limit, self._allowed = limit, count
-                    if count <= 0:
-                        self._wait_until(at + self._shift)
-                        return limit
-                case _:
-                    self._wait_until(part.at + self._shift)
-                    return part
+            over = self._part(part)
+            if over is not None:
+                due, ending = over
+                if self._interrupted is not None and self._interrupted.at < due:
+                    due, ending = self._interrupted.at, self._interrupted
+                self._wait_until(due)
+                return ending
         raise ValueError("the parts of an answer have no ending")
 
-    def _frame(self, frame: Frame, data: bytes) -> None:
-        if self._rate is not None:
-            self._shift += len(data) / self._rate
-        self._wait_until(frame.at + self._shift)
+    def _part(self, part: Part) -> tuple[float, Ending] | None:
+        """Plays a part, and returns when and how the answer ends if that is what comes next."""
+        match part:
+            case Frame(data=data):
+                return self._frame(part, data)
+            case ByteRate(rate=rate, interrupted=interrupted):
+                self._rate = rate
+                self._interrupted = interrupted or self._interrupted
+            case ByteLimit(at=at, count=count, ending=limit):
+                self._limit, self._allowed = limit, count
+                if count <= 0:
+                    return at + self._shift, limit
+            case _:
+                return part.at + self._shift, part
+        return None
+
+    def _frame(self, frame: Frame, data: bytes) -> tuple[float, Ending] | None:
+        if self._limit is not None and len(data) > self._allowed:
+            return frame.at + self._shift, self._limit
+        shift = self._shift if self._rate is None else self._shift + len(data) / self._rate
+        if self._interrupted is not None and self._interrupted.at < frame.at + shift:
+            return self._interrupted.at, self._interrupted
+        self._shift = shift
+        self._wait_until(frame.at + shift)
         if isinstance(frame, Ping):
             self._flush()
             self._socket.ping(data)
-            return
-        self._batch.append(data)
+            return None
+        self._batch.append(message_frames(BINARY if isinstance(frame, Binary) else TEXT, data, self._split))
         self._batched += len(data)
         self._allowed -= len(data)
+        return None
 
     def _flush(self) -> None:
         """Sends the frames that are due."""
         if self._batch:
-            self._socket.send_texts(self._batch)
-            self._watcher.sent(self._clock.now(), self._batched)
+            self._socket.send_frames(b"".join(self._batch))
+            self._watcher.sent(self._clock.now(), self._batched, len(self._batch))
             self._batch.clear()
             self._batched = 0
 
     def _end(self, ending: Ending) -> None:
+        close = self._close
         match ending:
             case Cut():
                 self._outcome = "cut"
@@ -160,10 +184,21 @@ class SocketPlayer:
             case Reset():
                 self._outcome = "reset"
                 self._socket.reset()
+            case _ if close is not None and close.code == ABNORMAL:
+                self._outcome = "cut"
+                self._socket.abort()
             case _:
                 self._outcome = "complete"
-                if self._close is not None:
-                    self._socket.close(self._close.code, self._close.reason)
+                if close is not None:
+                    # The client may take its time to close, and has its answer.
+                    self._tell("complete")
+                    self._socket.close(close.code, close.reason)
+
+    def _tell(self, outcome: Outcome) -> None:
+        """Tells the watcher that the answer is over, once."""
+        if not self._told:
+            self._told = True
+            self._watcher.ended(self._clock.now(), outcome)
 
     def _wait_until(self, at: float) -> None:
         seconds = self._clock.until(at)

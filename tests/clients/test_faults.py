@@ -114,7 +114,6 @@ def test_a_broken_stream_ends_inside_its_framing(
 @pytest.mark.parametrize(
     ("user", "parameters", "end"),
     [
-        ("cut first", PLAIN, "FIN"),
         ("reset first", PLAIN, "RST"),
         ("reset first", {}, "RST"),
         ("reset", {}, "RST"),
@@ -125,6 +124,11 @@ def test_a_broken_stream_ends_inside_its_framing(
 def test_not_a_byte(server: Served, key: str, user: str, parameters: dict[str, Any], end: str) -> None:
     seen = see(server, key, user, **parameters)
     assert (seen.status, seen.body, seen.end) == (0, b"", end)
+
+
+def test_a_stream_that_is_cut_before_a_word_has_a_head(server: Served, key: str) -> None:
+    seen = see(server, key, "cut first", **PLAIN)
+    assert (seen.status, seen.body, seen.whole, seen.end) == (200, b"", False, "FIN")
 
 
 @pytest.mark.parametrize("parameters", [{}, PLAIN])

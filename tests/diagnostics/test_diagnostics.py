@@ -75,7 +75,7 @@ def test_style(found: list[Diagnostic]) -> None:
 
 
 def test_every_code_has_an_example() -> None:
-    sources = [path.read_text("utf-8") for path in Path(dsl.__file__).parent.glob("*.py")]
+    sources = [path.read_text("utf-8") for path in Path(dsl.__file__).parent.rglob("*.py")]
     reported = {code for source in sources for code in CODE.findall(source)}
     shown = {
         code for path in FOLDER.glob("*.err") for code in re.findall(r"\[([EW]\d{3})\]", path.read_text("utf-8"))

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from functools import cache
+from functools import cache, partial
 from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dsl import Script, ScriptError, compile_script, compile_text, tokens
+from dsl import Script, ScriptError, compile_fault, compile_script, compile_text, tokens
 from dsl.conditions import fold
 from dsl.diagnostics import as_json, as_line, as_text
 from dsl.explain import explain_miss
 from dsl.request import Headers, Message, Messages, Request
 from dsl.session import Session
-from dsl.timeline import Timeline
+from dsl.timeline import Fail, Timeline
 from dsl.values import PerformError
 from tests.corpus.test_scripts import FOLDER, NOT_SERVED, SCRIPTS
 from tests.dsl.performing import NOON
@@ -178,6 +178,84 @@ def test_performing_raises_nothing_but_perform_error(name: str, asked: list[Requ
             is_sound(script.perform(match, request, session, Random(seed), lambda: NOON))
         except PerformError as error:
             assert error.message and error.span.text
+
+
+# -- trouble and time
+
+counts = st.integers(0, 20).map(str)
+delays = st.sampled_from(["0s", "50ms", "1s..3s", "300ms ± 50ms", "2s ± 150%", "1m"])
+endings = st.sampled_from(
+    ["cut", "cut clean", "reset", "hang", "hang 2s", "fail", "fail 429", 'fail 503 "{{ user }}" retry after 1s']
+)
+said = st.sampled_from(
+    ['reply "one two three"', 'chunk "x"', 'think "{{ user | default(1) }}"', 'call f { a: {{ n | default(1) }} }',
+     'refuse "no"', 'comment "alive"', r'raw "\xff\x00{{ user }}"', 'raw "{{ noise(9) }}" as binary',
+     'usage { output: 70 }', 'remember it = "{{ user }}"', "finish length"]
+)  # fmt: skip
+wire = st.one_of(
+    st.builds("split {} {} bytes".format, st.sampled_from(["every", "at"]), counts),
+    st.just("split crlf"),
+    st.builds("dialect {}".format, st.sampled_from(["standard", "no-index", "empty-id", "none"])),
+    st.builds("header '{}' '{}'".format, st.sampled_from(["content-length", "x y", "connection"]), counts),
+    st.builds("limit {} {} per {}".format, counts, st.sampled_from(["requests", "tokens"]),
+              st.sampled_from(["0s", "1us", "10s", "1m", "24h"])),
+    st.builds("pace {} {}".format,
+              st.sampled_from(["40 tok/s", "10 byte/s", "0.5 char/s", "3 chunk/s", "0 byte/s"]),
+              st.sampled_from(["", "± 20%", "+- 5ms", "± 300%"])),
+    st.builds("{} {}".format, st.sampled_from(["wait", "ttft"]), delays),
+)  # fmt: skip
+statements = st.recursive(
+    st.one_of(said, wire, endings),
+    lambda inner: st.one_of(
+        st.builds("chance {}% {}".format, st.integers(0, 100), inner),
+        st.builds("after {} chunks {}".format, counts, inner),
+        st.builds("after {} {}".format, delays, inner),
+        st.builds("after {} bytes {}".format, counts, endings),
+        st.builds("repeat {} {{ {} }}".format, st.integers(0, 3), inner),
+        st.builds("choice {{ {} }}".format, inner),
+    ),
+    max_leaves=3,
+)
+scripts = st.builds(
+    "defaults {{ {} }}\notherwise {{ {} }}".format,
+    st.lists(wire, max_size=2).map("; ".join),
+    st.lists(statements, max_size=6).map("; ".join),
+)
+faults = st.lists(st.one_of(statements, st.sampled_from(["429", "", "}", "reply"])), min_size=1, max_size=2)
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    scripts,
+    st.none() | faults.map("; ".join),
+    st.lists(st.tuples(requests, st.floats(-10, 100)), min_size=1, max_size=4),
+    st.integers(),
+)
+def test_trouble_and_time(text: str, fault: str | None, asked: list[tuple[Request, float]], seed: int) -> None:
+    script, session, time = is_diagnosed(text), Session(), 0.0
+    trouble = None
+    if fault is not None:
+        try:
+            trouble = compile_fault(fault)
+        except ScriptError as error:
+            assert as_line(error.diagnostics[0]).startswith("fault:")
+    for request, passed in asked if script else []:
+        assert script is not None
+        match = script.table.first(request, session)
+        assert match is not None
+        time += passed
+        try:
+            answer = script.perform(
+                match, request, session, Random(seed), lambda: NOON, fault=trouble, clock=partial(float, time)
+            )
+        except PerformError as error:
+            assert error.message and error.span.text
+            continue
+        is_sound(answer)
+        assert len({budget.kind for budget in answer.budgets}) == len(answer.budgets)
+        assert all(0 <= budget.remaining <= budget.limit and budget.reset >= 0 for budget in answer.budgets)
+        if isinstance(answer.ending, Fail):
+            assert answer.ending.retry_after is None or answer.ending.retry_after > 0
 
 
 # -- texts

@@ -7,6 +7,7 @@ import re
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -172,6 +173,11 @@ class Client:
     def close(self) -> None:
         self._socket.close()
 
+    def vanish(self, how: Literal["FIN", "RST"]) -> None:
+        if how == "RST":
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._socket.close()
+
     def send(self, data: bytes) -> None:
         self._socket.sendall(data)
 
@@ -209,6 +215,13 @@ class Client:
     def silent(self, seconds: float = 0.05) -> bool:
         """Whether nothing comes, not even an end."""
         return not select.select([self._socket], [], [], seconds)[0]
+
+    @classmethod
+    def body_of(cls, address: tuple[str, int], path: str) -> bytes:
+        """The body of the answer to a GET request of its own."""
+        with cls(address) as client:
+            client.get(path, "connection: close")
+            return client.rest()[0].partition(b"\r\n\r\n")[2]
 
     @staticmethod
     def _short(data: bytes) -> bytes:

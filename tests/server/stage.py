@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import socket
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import gevent
 from flask import Flask, Response, request
 
-from dsl.timeline import ByteLimit, ByteRate, Cut, End, Hang, Reset
+from dsl.timeline import ByteLimit, ByteRate, Cut, End, Hang, Reset, Split
 from mockllm.transports.clock import request_began
 from mockllm.transports.connection import CONNECTION
-from mockllm.transports.frames import Body, Ending, Frame, Part, Stream
+from mockllm.transports.frames import Binary, Body, Ending, Frame, Headers, Part, Stream
 from mockllm.transports.json import JsonPlayer
 from mockllm.transports.player import Player
 from mockllm.transports.sse import SsePlayer
@@ -27,12 +28,12 @@ ONE, TWO = b"data: 1\n\n", b"data: 2\n\n"
 FLOOD = 1 << 30
 
 
-def body(ending: Ending, data: bytes = TEXT, status: int = 200, **more: Any) -> Body:
-    return Body(status, (("content-type", "application/json"),), data, ending, **more)
+def body(ending: Ending, data: bytes = TEXT, status: int = 200, headers: Headers = (), **more: Any) -> Body:
+    return Body(status, (("content-type", "application/json"), *headers), data, ending, **more)
 
 
-def stream(*parts: Part, status: int = 200) -> Stream:
-    return Stream(status, (("content-type", "text/event-stream"),), iter(parts))
+def stream(*parts: Part, status: int = 200, headers: Headers = (), split: Split | None = None) -> Stream:
+    return Stream(status, (("content-type", "text/event-stream"), *headers), iter(parts), split)
 
 
 def broken(*parts: Part) -> Stream:
@@ -44,15 +45,25 @@ def broken(*parts: Part) -> Stream:
 
 
 def flood() -> Stream:
+    return Stream(200, (), _flooding())
+
+
+def _flooding() -> Iterator[Part]:
     piece = bytes(1 << 16)
-    frames = (Frame(0, piece) for _ in range(FLOOD // len(piece)))
-    return Stream(200, (), _chain(frames, [End(0)]))
+    for _ in range(FLOOD // len(piece)):
+        flooded[0] += 1
+        yield Frame(0, piece)
+    yield End(0)
 
 
-def _chain(*parts: Iterable[Part]) -> Iterator[Part]:
-    for some in parts:
-        yield from some
+# How many frames of floods have been encoded.
+flooded = [0]
 
+LONG = (("content-length", "3"),)
+SHORT = (("Content-Length", "9"),)
+CHUNKED = (("transfer-encoding", "chunked"),)
+KEPT = (("Connection", "keep-alive"),)
+CLOSED = (("connection", "Close"),)
 
 BODIES: dict[str, Callable[[], Body]] = {
     "whole": lambda: body(End(0)),
@@ -73,6 +84,22 @@ BODIES: dict[str, Callable[[], Body]] = {
     "limit-before-reset": lambda: body(Reset(0), b"12345", limit=ByteLimit(0, 3, Cut(0))),
     "drip": lambda: body(End(0), bytes(200), rate=10_000),
     "drip-cut": lambda: body(Cut(0), b"1234", rate=500),
+    "drip-interrupted": lambda: body(End(0), b"1234567890", rate=100, interrupted=Cut(0.05)),
+    "drip-interrupted-at-first": lambda: body(End(0.01), b"12345", rate=100, interrupted=Cut(0.01)),
+    "drip-in-time": lambda: body(End(0), b"12345", rate=1000, interrupted=Reset(HOUR)),
+    "interrupted-while-it-waits": lambda: body(End(HOUR), interrupted=Reset(0.01)),
+    "split": lambda: body(End(0), b"12345", split=Split(every=2)),
+    "crlf": lambda: body(End(0), b"{\n}\n", split=Split()),
+    "long": lambda: body(End(0), b"12345", headers=LONG),
+    "short": lambda: body(End(0), b"12345", headers=SHORT),
+    "chunked": lambda: body(End(0), b"no chunks", headers=CHUNKED),
+    "two-lengths": lambda: body(End(0), b"12345", headers=(*LONG, *SHORT)),
+    "both": lambda: body(End(0), b"12345", headers=(*LONG, *CHUNKED)),
+    "long-kept": lambda: body(End(0), b"12345", headers=(*LONG, *KEPT)),
+    "no-content-long": lambda: body(End(0), b"12345", 204, LONG),
+    "not-modified-long": lambda: body(End(0), b"12345", 304, LONG),
+    "kept": lambda: body(End(0), headers=KEPT),
+    "closed": lambda: body(End(0), headers=CLOSED),
 }
 
 STREAMS: dict[str, Callable[[], Stream]] = {
@@ -97,6 +124,35 @@ STREAMS: dict[str, Callable[[], Stream]] = {
     "limit-unreached": lambda: stream(ByteLimit(0, 10, Cut(0)), Frame(0, ONE), End(0)),
     "drip": lambda: stream(ByteRate(0, 500), Frame(0, b"12345678"), ByteRate(0, None), Frame(0, ONE), End(0)),
     "drip-limit": lambda: stream(ByteRate(0, 100), ByteLimit(0, 2, Cut(0)), Frame(0, ONE), End(0)),
+    "drip-interrupted": lambda: stream(
+        ByteRate(0, 100, Cut(0.2)),
+        Frame(0, ONE),
+        Frame(0.05, TWO),
+        ByteRate(0.05, None),
+        Frame(0.05, ONE),
+        Cut(0.2),
+    ),
+    "drip-interrupted-between": lambda: stream(
+        ByteRate(0, 500, Reset(0.05)), Frame(0, ONE), Frame(0.04, TWO), Reset(0.05)
+    ),
+    "drip-interrupted-after": lambda: stream(ByteRate(0, 500, Cut(0.05)), Frame(0, ONE), End(0.05)),
+    "drip-interrupted-before": lambda: stream(
+        ByteRate(0, 500, Cut(0.02)), Frame(0, ONE), ByteRate(0, None), Frame(0.01, TWO), Cut(0.02)
+    ),
+    "drip-for-ever": lambda: stream(ByteRate(0, 100), Frame(0, bytes(1 << 20)), End(0)),
+    "split-every": lambda: stream(Frame(0, ONE), Frame(0, TWO), End(0), split=Split(every=4)),
+    "split-at": lambda: stream(Frame(0, ONE), Frame(0, TWO), End(0), split=Split(at=11)),
+    "split-crlf": lambda: stream(Frame(0, ONE), Frame(0, b"a\r\nb\r"), Frame(0, b"\nc\n"), End(0), split=Split()),
+    "split-crlf-cut": lambda: stream(Frame(0, ONE), Cut(0), split=Split()),
+    "split-limit": lambda: stream(ByteLimit(0, 9, Cut(0)), Frame(0, ONE), Frame(0, TWO), End(0), split=Split()),
+    "split-drip": lambda: stream(ByteRate(0, 500), Frame(0, b"12345678"), End(0), split=Split(every=3)),
+    "split-for-ever": lambda: stream(Frame(0, bytes(1 << 24)), End(0), split=Split(every=1)),
+    "binary": lambda: stream(Binary(0, b"\x00\xff"), End(0)),
+    "long": lambda: stream(Frame(0, ONE), Frame(0.02, TWO), End(0.02), headers=LONG),
+    "chunked": lambda: stream(Frame(0, ONE), Frame(0.02, TWO), End(0.02), headers=CHUNKED),
+    "kept": lambda: stream(Frame(0, ONE), End(0), headers=KEPT),
+    "closed": lambda: stream(Frame(0, ONE), End(0), headers=CLOSED),
+    "steady": lambda: stream(*(Frame(number / 1000, ONE) for number in range(100)), End(0.1)),
     "broken": lambda: broken(Frame(0, ONE)),
     "broken-at-first": lambda: broken(ByteRate(0, 5)),
     "flood": flood,
@@ -108,10 +164,12 @@ class Take:
 
     def __init__(self) -> None:
         self.size = 0
+        self.frames = 0
         self.outcomes: list[str] = []
 
-    def sent(self, at: float, size: int) -> None:
+    def sent(self, at: float, size: int, frames: int) -> None:
         self.size += size
+        self.frames += frames
 
     def ended(self, at: float, outcome: str) -> None:
         self.outcomes.append(outcome)
@@ -126,6 +184,15 @@ class Played(Response):
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         return self._player(environ, start_response)
+
+
+def resources() -> dict[str, int]:
+    """What connections take, and must give back."""
+    return {
+        "greenlets": sum(isinstance(thing, gevent.Greenlet) and not thing.dead for thing in gc.get_objects()),
+        "descriptors": len(os.listdir("/proc/self/fd")),
+        "watchers": gevent.get_hub().loop.activecnt,
+    }
 
 
 app = Flask(__name__)
@@ -152,7 +219,7 @@ def play_sse(scene: str) -> Response:
 @app.get("/takes/<name>")
 def tell(name: str) -> dict[str, Any]:
     take = takes.get(name, Take())
-    return {"size": take.size, "outcomes": take.outcomes}
+    return {"size": take.size, "frames": take.frames, "outcomes": take.outcomes}
 
 
 @app.post("/echo")
@@ -167,7 +234,17 @@ def leave_the_body_unread() -> str:
 
 @app.get("/greenlets")
 def count_greenlets() -> str:
-    return str(sum(isinstance(thing, gevent.Greenlet) and not thing.dead for thing in gc.get_objects()))
+    return str(resources()["greenlets"])
+
+
+@app.get("/resources")
+def count_resources() -> dict[str, int]:
+    return resources()
+
+
+@app.get("/flooded")
+def count_flooded() -> str:
+    return str(flooded[0])
 
 
 @app.get("/nodelay")

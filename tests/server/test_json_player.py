@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -23,12 +24,16 @@ def outcome(server: Served, take: str) -> tuple[int, list[str]]:
     """How many bytes were sent and how the take ended, once it did."""
 
     def ended() -> tuple[int, list[str]] | None:
-        with Client(server.address) as client:
-            client.get(f"/takes/{take}", "connection: close")
-            told = json.loads(client.rest()[0].partition(b"\r\n\r\n")[2])
-        return (told["size"], told["outcomes"]) if told["outcomes"] else None
+        found = told(server, take)
+        return (found["size"], found["outcomes"]) if found["outcomes"] else None
 
     return eventually(ended)
+
+
+def told(server: Served, take: str) -> dict[str, Any]:
+    """What the server tells of a take by now."""
+    found: dict[str, Any] = json.loads(Client.body_of(server.address, f"/takes/{take}"))
+    return found
 
 
 @pytest.mark.parametrize(
@@ -41,6 +46,7 @@ def outcome(server: Served, take: str) -> tuple[int, list[str]]:
         ("limit-nothing", 5, b"", "FIN", "cut"),
         ("limit-before-reset", 5, b"123", "FIN", "cut"),
         ("drip-cut", 4, b"12", "FIN", "cut"),
+        ("drip-interrupted", 10, b"12345", "FIN", "cut"),
     ],
 )
 def test_a_broken_body_promises_its_whole_length(
@@ -55,7 +61,15 @@ def test_a_broken_body_promises_its_whole_length(
     assert outcome(server, f"json-{scene}") == (len(sent), [told])
 
 
-@pytest.mark.parametrize(("scene", "end", "told"), [("reset", "RST", "reset"), ("hang-briefly", "FIN", "hang")])
+@pytest.mark.parametrize(
+    ("scene", "end", "told"),
+    [
+        ("reset", "RST", "reset"),
+        ("hang-briefly", "FIN", "hang"),
+        ("interrupted-while-it-waits", "RST", "reset"),
+        ("drip-interrupted-at-first", "FIN", "cut"),
+    ],
+)
 def test_without_a_byte(server: Served, scene: str, end: str, told: str) -> None:
     with Client(server.address) as client:
         client.get(f"/json/{scene}?take=json-{scene}")
@@ -85,6 +99,7 @@ def test_a_hanging_connection_is_open_and_silent_until_the_client_leaves(
         ("no-content", "204 No Content", None, b""),
         ("limit-unreached", "200 OK", 5, b"12345"),
         ("drip", "200 OK", 200, bytes(200)),
+        ("drip-in-time", "200 OK", 5, b"12345"),
     ],
 )
 def test_after_a_complete_body_the_connection_goes_on(

@@ -22,6 +22,11 @@ def chunk(data: bytes) -> bytes:
         ("limit-cut", [ONE + TWO[:3]], "FIN", "cut"),
         ("limit-reset", [ONE[:3]], "RST", "reset"),
         ("drip-limit", [ONE[:1], ONE[1:2]], "FIN", "cut"),
+        # One takes 90 ms, the pause is 50 ms, and so 60 ms are left for Two.
+        ("drip-interrupted", [bytes([byte]) for byte in ONE + TWO[:6]], "FIN", "cut"),
+        ("drip-interrupted-between", [ONE[:5], ONE[5:]], "RST", "reset"),
+        ("drip-interrupted-after", [ONE[:5], ONE[5:]], "FIN", "cut"),
+        ("drip-interrupted-before", [ONE[:5], ONE[5:]], "FIN", "cut"),
         ("broken", [ONE], "FIN", "failed"),
     ],
 )
@@ -83,6 +88,7 @@ def greenlets(server: Served) -> int:
         ("empty", []),
         ("limit-unreached", [ONE]),
         ("drip", [b"12345", b"678", ONE]),
+        ("binary", [b"\x00\xff"]),
     ],
 )
 def test_after_a_complete_stream_the_connection_goes_on(server: Served, scene: str, chunks: list[bytes]) -> None:

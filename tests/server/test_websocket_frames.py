@@ -8,7 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mockllm.transports.websocket_frames import BINARY, PING, TEXT, Failed, Reader, close_payload, parse_close
+from dsl.timeline import Split
+from mockllm.transports.websocket_frames import (
+    BINARY,
+    CONTINUATION,
+    NO_CODE,
+    PING,
+    TEXT,
+    Failed,
+    Reader,
+    close_payload,
+    message_frames,
+    parse_close,
+)
 from tests.server.websocket_client import fragments, frame
 
 LIMIT = 1 << 20
@@ -71,15 +83,49 @@ def test_a_payload_that_has_not_come_is_not_waited_for_in_one_piece() -> None:
     assert max(asked) == 65536
 
 
-@given(st.integers(0, 1 << 16), st.text())
-def test_what_may_close_a_connection_is_the_same_in_both_directions(code: int, reason: str) -> None:
-    try:
-        payload = close_payload(code, reason)
-    except ValueError:
-        with pytest.raises(Failed):
-            parse_close((code & 0xFFFF).to_bytes(2, "big"))
-    else:
-        assert len(payload) <= 125
+@given(st.integers(0, (1 << 16) - 1), st.text())
+def test_any_code_can_be_sent_but_only_those_of_the_rfc_are_taken(code: int, reason: str) -> None:
+    payload = close_payload(code, reason)
+    assert len(payload) <= 125
+    if code == NO_CODE:
+        assert parse_close(payload) == (NO_CODE, "")
+    elif code in (1000, 1001, 1002, 1003) or 1007 <= code <= 1014 or 3000 <= code <= 4999:
         said, why = parse_close(payload)
         assert said == code
         assert reason.startswith(why)
+    else:
+        assert int.from_bytes(payload[:2], "big") == code
+        with pytest.raises(Failed):
+            parse_close(payload)
+
+
+@pytest.mark.parametrize("code", [-1, 1 << 16])
+def test_a_number_that_is_no_close_code(code: int) -> None:
+    with pytest.raises(ValueError, match=f"{code} is none"):
+        close_payload(code)
+
+
+@given(st.binary(max_size=300), st.integers(1, 310))
+def test_a_message_is_cut_into_frames(data: bytes, size: int) -> None:
+    whole = frames_of(message_frames(BINARY, data))
+    assert whole == [(True, BINARY, data)]
+    every = frames_of(message_frames(TEXT, data, Split(every=size)))
+    assert [part for *_, part in every] == [data[at : at + size] for at in range(0, len(data) or 1, size)]
+    at = frames_of(message_frames(TEXT, data, Split(at=size)))
+    assert [part for *_, part in at] == ([data[:size], data[size:]] if size < len(data) else [data])
+    for frames in (every, at):
+        assert [opcode for _, opcode, _ in frames] == [TEXT] + [CONTINUATION] * (len(frames) - 1)
+        assert [final for final, *_ in frames] == [False] * (len(frames) - 1) + [True]
+    assert frames_of(message_frames(TEXT, data, Split())) == [(True, TEXT, data)]
+
+
+def frames_of(data: bytes) -> list[tuple[bool, int, bytes]]:
+    """A server's frames: whether each is the last of its message, its opcode and its payload."""
+    frames = []
+    read = io.BytesIO(data).read
+    while first := read(1):
+        (length,) = read(1)
+        if length == 126:
+            length = int.from_bytes(read(2), "big")
+        frames.append((bool(first[0] & 0x80), first[0] & 0x0F, read(length)))
+    return frames

@@ -9,12 +9,12 @@ import gevent
 from flask import Flask, Response, abort, request
 from geventwebsocket.exceptions import WebSocketError
 
-from dsl.timeline import ByteLimit, ByteRate, Close, Cut, End, Hang, Reset
+from dsl.timeline import ByteLimit, ByteRate, Close, Cut, End, Hang, Reset, Split
 from mockllm.transports.clock import monotonic
-from mockllm.transports.frames import Frame, Part, Ping
+from mockllm.transports.frames import Binary, Frame, Part, Ping
 from mockllm.transports.websocket import BadHandshake, Socket, socket_of
 from mockllm.transports.websocket_player import SocketPlayer
-from tests.server.stage import HOUR, Take
+from tests.server.stage import HOUR, Take, resources
 
 ONE, TWO = b"one", "zwöi".encode()
 FLOOD = 1 << 30
@@ -46,6 +46,8 @@ SCENES: dict[str, Callable[[], Iterator[Part]]] = {
         "limit-reset": (ByteLimit(0, 4, Reset(0)), Frame(0, ONE), Frame(0, TWO), End(0)),
         "limit-nothing": (Frame(0, ONE), ByteLimit(0, 0, Cut(0)), Frame(0, TWO), End(0)),
         "limit-unreached": (ByteLimit(0, 3, Cut(0)), Frame(0, ONE), End(0)),
+        "binary": (Binary(0, ONE), Frame(0, TWO), End(0)),
+        "interrupted": (ByteRate(0, 100, Cut(0.05)), Frame(0, ONE), Frame(0, TWO), Frame(0, ONE), Cut(0.05)),
         "rate": (ByteRate(0, 200), Frame(0, ONE), ByteRate(0, None), Frame(0, TWO), End(0)),
     }.items()
 } | {"broken": broken, "flood": flood}
@@ -117,12 +119,16 @@ def return_at_once() -> str:
 
 @app.route("/play/<scene>", websocket=True)
 def play(scene: str) -> str:
-    """Plays the scene, twice at once with `?lanes=2`; any message of the client cancels the first."""
+    """Plays the scene, twice at once with `?lanes=2`; any message of the client cancels the first.
+
+    Messages leave in frames of `?every` bytes, if that is there.
+    """
     socket = accepted()
     end = Close(0, int(request.args["end"]), "that was all") if "end" in request.args else None
     take = takes.setdefault(request.args.get("take", ""), Take())
+    split = Split(every=int(request.args["every"])) if "every" in request.args else None
     players = [
-        SocketPlayer(socket, SCENES[scene](), monotonic(), take, end)
+        SocketPlayer(socket, SCENES[scene](), monotonic(), take, end, split)
         for _ in range(int(request.args.get("lanes", "1")))
     ]
     playing = [gevent.spawn(player.play) for player in players]
@@ -141,4 +147,9 @@ def tell(name: str) -> dict[str, Any]:
     take = takes.get(name, Take())
     socket = sockets.get(name)
     closed = [socket.close_code, socket.close_reason] if socket and socket.closed else None
-    return {"size": take.size, "outcomes": take.outcomes, "closed": closed}
+    return {"size": take.size, "frames": take.frames, "outcomes": take.outcomes, "closed": closed}
+
+
+@app.get("/resources")
+def count_resources() -> dict[str, int]:
+    return resources()

@@ -306,7 +306,7 @@ def test_a_stream_that_breaks_off_ends_with_a_delta(ending: Ending) -> None:
     assert closing == (End(1.0) if isinstance(ending, Cut) and ending.clean else ending)
 
 
-@pytest.mark.parametrize("ending", [Cut(1.0), Reset(1.0), Hang(1.0)])
+@pytest.mark.parametrize("ending", [Reset(1.0), Hang(1.0)])
 def test_trouble_before_a_word_comes_before_the_stream(ending: Ending) -> None:
     assert parts(timeline(ending=ending)) == [ending]
 

@@ -1,0 +1,209 @@
+"""Values and templates of a body, from nodes to makers: constants and parameters in place, names checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from dsl import fields, nodes
+from dsl.condition_compiler import DEEPEST_NAMES, MOST_NAMES, Captures
+from dsl.diagnostics import Diagnostics, Label, did_you_mean, one_of
+from dsl.helpers import HELPERS
+from dsl.literals import Decoded
+from dsl.resolver import Names
+from dsl.source import Span
+from dsl.templates import BadTemplate, Template, has_markup
+from dsl.values import ListMaker, Literal, Maker, ObjectMaker, Rendered, Variable
+
+_JSON_WORDS = ("true", "false", "null")
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where a body stands: the key of its rule, the captures of its condition, the names of its blocks.
+
+    `socket` is whether it may only be performed on a socket, or may be for all that is known.
+    """
+
+    key: str
+    captures: Captures = Captures()  # noqa: RUF009 (it is immutable)
+    locals: frozenset[str] = frozenset()
+    socket: bool = False
+
+
+class ValueCompiler:
+    """Compiles values. `context` is that of the statement at hand."""
+
+    def __init__(self, names: Names, diagnostics: Diagnostics) -> None:
+        self.context = Context("")
+        self._names = names
+        self._diagnostics = diagnostics
+        self._open: dict[str, Span] = {}  # what is being put in its place, and where
+        self._expanded = 0
+        self._endless: set[frozenset[str]] = set()  # circles that are reported
+
+    def begin(self, context: Context) -> None:
+        """A body of its own begins."""
+        self.context = context
+        self._expanded = 0
+
+    @contextmanager
+    def with_locals(self, names: Iterable[str]) -> Iterator[None]:
+        """More names for what is compiled inside."""
+        outer = self.context
+        self.context = replace(outer, locals=outer.locals | frozenset(names))
+        yield
+        self.context = outer
+
+    @contextmanager
+    def opened(self, name: str, span: Span) -> Iterator[None]:
+        """Inside, the block or constant `name`, which `can_open`, is put in its place."""
+        self._open[name] = span
+        yield
+        self._open.popitem()
+
+    def value(self, node: nodes.Node) -> Maker:
+        """A maker of the value; a literal if it needs no scope."""
+        if isinstance(node, nodes.Text):
+            return self._template(node) if node.template and has_markup(node.value) else Literal(node, node.value)
+        if isinstance(node, nodes.Number | nodes.Constant):
+            return Literal(node, node.value)
+        if isinstance(node, nodes.Duration):
+            return Literal(node, node.seconds)
+        if isinstance(node, nodes.Percent):
+            return Literal(node, node.fraction)
+        if isinstance(node, nodes.Expression):
+            return self._template(node)
+        if isinstance(node, nodes.List):
+            items = tuple(self.value(item) for item in node.items)
+            if all(isinstance(item, Literal) for item in items):
+                return Literal(node, [item.value for item in items if isinstance(item, Literal)])
+            return ListMaker(node, items)
+        if isinstance(node, nodes.Object):
+            return self._object(node)
+        assert isinstance(node, nodes.Reference)
+        return self.reference(node)
+
+    def _object(self, node: nodes.Object) -> Maker:
+        seen: dict[str, nodes.Name] = {}
+        for pair in node.pairs:
+            first = seen.setdefault(pair.key.text, pair.key)
+            if first is not pair.key:
+                label = Label(first.span, "the first")
+                self._refuse("E204", f"two keys are called `{pair.key.text}`", pair.key.span, "the second", label)
+        pairs = tuple((pair.key.text, self.value(pair.value)) for pair in node.pairs)
+        if all(isinstance(value, Literal) for _, value in pairs):
+            return Literal(node, {key: value.value for key, value in pairs if isinstance(value, Literal)})
+        return ObjectMaker(node, pairs)
+
+    def reference(self, node: nodes.Reference) -> Maker:
+        """A maker of what a bare name stands for: a parameter, or a constant."""
+        if node.path[0].text in self.context.locals:
+            return Variable(node, tuple(name.text for name in node.path))
+        value = self._names.constant(node)
+        if value is None:
+            first = node.path[0].text
+            if first in fields.CATALOGUE or first in self.context.captures.all:
+                help: str | None = (
+                    f'what a request or a condition gives stands in a template: "{{{{ {node.text} }}}}"'
+                )
+            else:
+                help = did_you_mean(node.text, {*self._names.constants, *self.context.locals, *_JSON_WORDS})
+            help = help or f'for the text itself, write "{node.text}"'
+            self._refuse("E203", f"nothing is called `{node.text}`", node.span, help=help)
+            return Literal(node, "")
+        if isinstance(value, nodes.Regex | nodes.Rate | nodes.Jittered | nodes.Uniform):
+            self._refuse("E202", f"`{node.text}` is not a value that can be said", node.span)
+            return Literal(node, "")
+        if not self.can_open(node.text, node.span):
+            return Literal(node, "")
+        with self.opened(node.text, node.span):
+            return self.value(value)
+
+    def can_open(self, name: str, span: Span) -> bool:
+        """Whether a block or a constant can be put in its place: what refers to itself, or doubles, has no end."""
+        self._expanded += 1
+        if name in self._open:
+            circle = [*self._open][[*self._open].index(name) :]
+            if frozenset(circle) not in self._endless:
+                self._endless.add(frozenset(circle))
+                label = f"by way of `{circle[1].removesuffix('()')}`" if len(circle) > 1 else ""
+                self._refuse("E208", f"`{name.removesuffix('()')}` refers to itself", span, label)
+            return False
+        if len(self._open) < DEEPEST_NAMES and self._expanded <= MOST_NAMES:
+            return True
+        if frozenset() not in self._endless:
+            self._endless.add(frozenset())
+            outer, place = next(iter(self._open.items()), (name, span))
+            self._refuse("E208", f"`{outer.removesuffix('()')}` is made of too many parts", place)
+        return False
+
+    # -- templates
+
+    def _template(self, node: nodes.Text | nodes.Expression) -> Maker:
+        typed = isinstance(node, nodes.Expression)
+        try:
+            template = Template(node.source if isinstance(node, nodes.Expression) else node.value, typed)
+        except BadTemplate as bad:
+            self._refuse("E302", f"invalid template: {bad.message}", self._row(node, bad.line), help=bad.help)
+            return Literal(node, "")
+        if not self.context.captures.unknown:
+            self._check_names(node, template)
+        bound = self.context.captures.all | self.context.locals
+        for name in sorted(template.names & self._names.constants.keys() - bound):
+            let = self._names.constants[name]
+            self.reference(nodes.Reference((nodes.Name(name, span=let.name.span),), span=let.name.span))
+        return Rendered(node, template)
+
+    def _check_names(self, node: nodes.Text | nodes.Expression, template: Template) -> None:
+        """Report the names that can never be there when the template is rendered."""
+        captures = self.context.captures
+        known = {*fields.CATALOGUE, *HELPERS, *self._names.constants, *captures.all, *self.context.locals}
+        for name in sorted(template.names - known):
+            bound = one_of(f"`{capture}`" for capture in sorted(captures.all)) if captures.all else "nothing"
+            help = did_you_mean(name, known) or f"the condition captures {bound}"
+            if name == "loop":
+                help = "`loop` is there inside `repeat` and `{% for %}`"
+            self._refuse(
+                "E301", f"undefined template variable `{name}`", self._find(node, template, name), help=help
+            )
+        for name in sorted(template.names & captures.sometimes - template.handled):
+            help = f"give it a default, as in `{{{{ {name} | default('?') }}}}`"
+            message = f"`{name}` is captured in only one branch of the `or`"
+            self._refuse("E304", message, self._find(node, template, name), help=help)
+
+    def _find(self, node: nodes.Text | nodes.Expression, template: Template, name: str) -> Span:
+        return self._inside(node, *template.find(name))
+
+    @staticmethod
+    def _inside(node: nodes.Text | nodes.Expression, start: int, end: int) -> Span:
+        """The span of a part of a template, given by offsets into its value."""
+        source, begin = node.span.source, node.span.start
+        if isinstance(node, nodes.Expression):
+            return source.span(begin + 2 + start, begin + 2 + end)
+        decoded = Decoded(node.span.text)
+        return source.span(begin + decoded.raw_offset(start), begin + decoded.raw_offset(end))
+
+    def _row(self, node: nodes.Text | nodes.Expression, line: int) -> Span:
+        """The span of one line of a template, without the white space around it."""
+        if isinstance(node, nodes.Expression):
+            return node.span
+        rows = node.value.split("\n")
+        row = rows[min(line, len(rows)) - 1]
+        start = sum(len(above) + 1 for above in rows[: min(line, len(rows)) - 1])
+        lead = len(row) - len(row.lstrip())
+        span = self._inside(node, start + lead, start + len(row.rstrip()))
+        return span if span.end > span.start else node.span
+
+    def _refuse(
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        label: str = "",
+        secondary: Label | None = None,
+        *,
+        help: str | None = None,
+    ) -> None:
+        self._diagnostics.report(code, message, span, label, secondary=secondary, help=help)

@@ -1,0 +1,95 @@
+"""Requests for `mockllm explain`: from a body, or from the journal of a running server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from http.client import HTTPException
+from typing import Any
+from urllib.request import ProxyHandler, build_opener
+
+from dsl import Script
+from dsl.request import Headers, Request
+from dsl.session import Session
+from dsl.trace import Trace, trace
+from mockllm.apis import chat_request, errors, responses_request
+from mockllm.journaled import UNKNOWN, NotKept, request_of, tables_of
+from mockllm.sessions import session_name
+
+# How long a server that is asked for its journal may take, in seconds.
+PATIENCE = 10.0
+
+
+class NoRequest(Exception):
+    """There is no request to explain. Its text is one line for whoever asked."""
+
+
+def request_of_body(body: bytes, endpoint: str, headers: Headers, lenient: bool) -> Request:
+    """The request that a body makes of an endpoint.
+
+    Raises:
+        ApiError: the API would refuse it.
+    """
+    if endpoint == "responses":
+        path = "/v1/responses"
+        return responses_request.decode(body, path=path, headers=headers, lenient=lenient).request
+    return chat_request.decode(body, path="/v1/chat/completions", headers=headers, lenient=lenient)
+
+
+def request_of_journal(url: str, name: str, headers: Headers, lenient: bool) -> Request:
+    """The request with the id `name` in the journal of the server at `url`.
+
+    Raises:
+        ApiError: the API refuses it.
+        NoRequest: there is none.
+    """
+    entries = _journal(url.rstrip("/").removesuffix("/v1"))
+    entry = next((entry for entry in entries if str(entry.get("id")) == name), None)
+    if entry is None:
+        ids = [str(entry.get("id")) for entry in entries]
+        known = f"it has {ids[0]} to {ids[-1]}" if ids else "it is empty"
+        raise NoRequest(f"the journal of {url} has no request {name}: {known}")
+    try:
+        request = request_of(entry, lenient=lenient)
+    except NotKept as error:
+        raise NoRequest(str(error)) from None
+    request.header = headers
+    return request
+
+
+def _journal(url: str) -> list[Mapping[str, Any]]:
+    try:
+        # Not by a proxy: the server is mostly on this machine.
+        with build_opener(ProxyHandler({})).open(f"{url}/-/journal", timeout=PATIENCE) as answer:
+            entries = json.load(answer)["entries"]
+    except (OSError, HTTPException) as error:
+        raise NoRequest(f"{url} gives no journal: {getattr(error, 'reason', None) or error}") from None
+    except (ValueError, KeyError, TypeError):
+        raise NoRequest(f"{url} gives no journal: is it a mockllm server?") from None
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise NoRequest(f"{url} gives no journal: is it a mockllm server?")
+    return entries
+
+
+def explained(script: Script, request: Request, headers: Headers) -> Trace:
+    """How the script takes the request, as the first of its session.
+
+    Raises:
+        ApiError: there is no such model.
+    """
+    if script.models is not None and request.model is not None and request.model not in script.models:
+        refuse = errors.response_model_not_found if request.endpoint == "responses" else errors.model_not_found
+        raise refuse(request.model)
+    request.session = script.conversation(request) or request.session or session_name(headers)
+    return trace(tables_of(script, request), request, Session(request.session))
+
+
+def notes_on(found: Trace, request: Request, journaled: bool) -> list[str]:
+    """What a trace cannot know."""
+    unknown = UNKNOWN if journaled and not request.header else ("query", "elapsed") if journaled else ()
+    lost = [f"`{field}`" for field in unknown if found.tests(field)]
+    notes = [f"the journal does not keep {' and '.join(lost)}: conditions on it see nothing here"] if lost else []
+    counted = found.tests("nth") or found.tests("memory")
+    if counted:
+        notes.append("this is taken for the first request of its session: nothing is counted or remembered yet")
+    return notes

@@ -1,0 +1,101 @@
+"""The command `mockllm serve`."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import sys
+from pathlib import Path
+
+import click
+
+from dsl import ScriptError
+from dsl.diagnostics import as_text
+from mockllm import __version__
+from mockllm.app import create_app
+from mockllm.commands.report import show, summary
+from mockllm.server import ServeError, Server
+from mockllm.serving import LoadError, load
+from mockllm.settings import SettingError, Settings, clock_speed, parse_now
+
+
+@click.command()
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=8000, show_default=True, help="The port to listen on; 0 picks a free one.")
+@click.option("--seed", type=int, help="Decides all that scripts leave to chance. Stops the wall clock, too.")
+@click.option("--now", help="The time that answers tell: an instant in ISO 8601, or `live`.")
+@click.option("--lenient", is_flag=True, help="Let request parameters pass that the real API does not know.")
+@click.option("--lenient-ids", is_flag=True, help="Answer for any id of a response, conversation or item.")
+@click.option(
+    "--socket-lifetime",
+    type=click.FloatRange(0, min_open=True),
+    default=3600.0,
+    show_default=True,
+    help="For how many seconds a WebSocket of Responses may live.",
+)
+@click.option("--faults", is_flag=True, help="Let clients ask for trouble, by the header x-mockllm-fault.")
+@click.option("--speed", type=float, help="How many times as fast as planned answers are played.  [default: 1]")
+@click.option(
+    "--clock",
+    type=click.Choice(["real", "instant"]),
+    default="real",
+    show_default=True,
+    help="`instant` waits for nothing.",
+)
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+def serve(
+    path: Path,
+    host: str,
+    port: int,
+    seed: int | None,
+    now: str | None,
+    lenient: bool,
+    lenient_ids: bool,
+    socket_lifetime: float,
+    faults: bool,
+    speed: float | None,
+    clock: str,
+    quiet: bool,
+) -> None:
+    """Serve the script at PATH, or each script of the folder at PATH as a mock of its own."""
+    try:
+        instant = None if now is None else parse_now(now)
+        settings = Settings(
+            seed=seed,
+            now=instant,
+            lenient=lenient,
+            lenient_ids=lenient_ids,
+            socket_lifetime=socket_lifetime,
+            faults=faults,
+            speed=clock_speed(clock, speed),
+        )
+        mocks = load(path, settings)
+        server = Server(create_app(mocks), host, port)
+    except ScriptError as error:
+        show(error.diagnostics, as_text)
+        click.echo(f"\n{summary(error.diagnostics)}: nothing is served", err=True)
+        sys.exit(1)
+    except (SettingError, LoadError, ServeError) as error:
+        raise click.ClickException(str(error)) from None
+    if not quiet:
+        _log_to_terminal()
+        show(mocks.warnings, as_text)
+        for mock in mocks.by_name.values():
+            prefix = f"/{mock.name}" if mock.name else ""
+            rules = len(mock.script.table.rules)
+            counted = "1 rule" if rules == 1 else f"{rules} rules"
+            click.echo(f"mockllm {__version__}  {server.url}{prefix}/v1  {counted}, seed {mock.seed}")
+        sys.stdout.flush()
+    gc.collect()
+    gc.freeze()  # the script lives as long as the server does
+    server.serve_forever()
+
+
+def _log_to_terminal() -> None:
+    """One line for each request, and for what goes wrong."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger = logging.getLogger("mockllm")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)

@@ -1,0 +1,84 @@
+"""A request of the journal, decoded once more: for whoever asks afterwards why it was answered as it was.
+
+The journal keeps a body and where it came in. What it does not keep (headers, query parameters, how long a socket
+had been open) is absent from the request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dsl import Script
+from dsl.request import Headers, Message, Messages, Request
+from dsl.table import RuleTable
+from mockllm.apis import chat_request, responses_request
+from mockllm.apis.responses_request import Past
+from mockllm.apis.serialise import utf8
+from mockllm.companion import socket_request
+from mockllm.journal import LARGEST_BODY
+from mockllm.script_socket import spoken
+
+# Fields of which an entry of the journal tells nothing.
+UNKNOWN = ("header", "query", "elapsed")
+
+Json = Mapping[str, Any]
+
+
+class NotKept(Exception):
+    """There is no request that could be asked again. Its text is one line for whoever wants it."""
+
+
+def request_of(entry: Json, *, past: Past | None = None, lenient: bool = False) -> Request:
+    """The request of an entry as `GET /-/journal` shows it; `past` is what it may refer to.
+
+    Raises:
+        ApiError: the API refuses it.
+        NotKept: it is no call that rules answer, or its body was too large to be kept.
+    """
+    path, body = str(entry.get("path")), entry.get("body")
+    endpoint = entry.get("endpoint") or guessed_endpoint(path)
+    if endpoint is None:
+        raise NotKept(f"request {entry.get('id')} ({entry.get('method')} {path}) is no call that rules answer")
+    if entry.get("endpoint") and not isinstance(body, dict):
+        raise NotKept(f"the body of request {entry.get('id')} had more than {LARGEST_BODY} bytes and was not kept")
+    # A body that could not be read is kept as its text.
+    value = body if isinstance(body, dict) else chat_request.parse(utf8(body if isinstance(body, str) else ""))
+    request = _decoded(value, endpoint, entry.get("transport"), path, past, lenient)
+    if entry.get("transport"):
+        request.transport = entry["transport"]
+    request.session = str(entry.get("session") or "")
+    return request
+
+
+def guessed_endpoint(path: str) -> str | None:
+    """The endpoint of which this is the path over HTTP, or None."""
+    if path.endswith("/chat/completions"):
+        return "chat"
+    return "responses" if path.endswith("/responses") else None
+
+
+def tables_of(script: Script, request: Request) -> Sequence[RuleTable]:
+    """The rules that are asked, in order: those of the socket's block stand before the others."""
+    path = request.path if request.path in script.sockets else request.path.removeprefix("/v1")
+    socket = script.sockets.get(path) if request.transport == "websocket" else None
+    if socket is None:
+        return [script.table]
+    return [socket.table] if request.endpoint == "socket" else [socket.table, script.table]
+
+
+def _decoded(value: Any, endpoint: str, transport: Any, path: str, past: Past | None, lenient: bool) -> Request:
+    framed = endpoint == "socket" or (endpoint == "responses" and transport == "websocket" and "type" in value)
+    if framed:
+        kind = value.get("type")
+        event = kind if isinstance(kind, str) else ""
+        request = socket_request(endpoint, path, {}, Headers())(event, value, 0.0)
+        request.elapsed = None
+        said = spoken(value)
+        if said is not None:
+            request.messages = Messages([Message("user", said, content=said)])
+        return request
+    if endpoint == "responses":
+        asked = responses_request.from_value(value, past=past, path=path, lenient=lenient)
+        return asked.request
+    return chat_request.from_value(value, path=path, lenient=lenient)
