@@ -28,6 +28,7 @@ from mockllm.apis.responses import final_status
 from mockllm.apis.responses_items import as_listed
 from mockllm.apis.responses_output import Output
 from mockllm.apis.responses_request import Items, Json
+from mockllm.transports.cancellation import Cancellation
 
 _MOST_CONVERSATIONS = 10_000
 _MOST_BYTES = 256 * 1024 * 1024
@@ -42,7 +43,7 @@ class Stored:
         before: what it continues: a response, or the items that a conversation had then.
         began: when its request came, in seconds of the monotonic clock.
         size: the bytes of its request's body.
-        cancelled: whether it was, before it ended.
+        cancellation: ends its streams if it is cancelled before it has ended.
     """
 
     output: Output
@@ -50,7 +51,7 @@ class Stored:
     before: Stored | Items = ()
     began: float = 0.0
     size: int = 0
-    cancelled: bool = False
+    cancellation: Cancellation = field(default_factory=Cancellation)
     _listed: list[Json] | None = None
 
     def __post_init__(self) -> None:
@@ -60,6 +61,10 @@ class Stored:
     @property
     def background(self) -> bool:
         return self.output.answer.body.get("background") is True
+
+    @property
+    def cancelled(self) -> bool:
+        return self.cancellation.at is not None
 
     @property
     def context(self) -> Items:

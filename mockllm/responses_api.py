@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from random import Random
 
 from dsl.request import Headers, Request
@@ -12,7 +13,7 @@ from mockllm.apis.errors import ApiError
 from mockllm.apis.responses_output import Output
 from mockllm.apis.responses_request import Asked, Items, decode
 from mockllm.archive import Shelf, Stored, with_identifiers
-from mockllm.transports.frames import Body, Reply
+from mockllm.transports.frames import Body, Reply, Stream
 
 
 class Responses:
@@ -36,7 +37,9 @@ class Responses:
         reply = responses.reply(output)
         # A body that a script writes itself is no response, and a refusal leaves none behind.
         if self._asked is not None and not responses.refuses(answer) and not answer.timeline.only_raw:
-            self._keep(output, self._asked)
+            stored = self._keep(output, self._asked)
+            if stored.background and isinstance(reply, Stream):
+                return replace(reply, cancellation=stored.cancellation)
         return reply
 
     def error_reply(self, error: ApiError, random: Random) -> Body:
@@ -45,12 +48,14 @@ class Responses:
     def model_not_found(self, model: str) -> ApiError:
         return errors.response_model_not_found(model)
 
-    def _keep(self, output: Output, asked: Asked) -> None:
+    def _keep(self, output: Output, asked: Asked) -> Stored:
         body = output.answer.body
+        before = self._shelf.stored(body.get("previous_response_id")) or asked.before
+        stored = Stored(output, asked.new, before, self._began, self._size)
         if body.get("store") is not False:
-            before = self._shelf.stored(body.get("previous_response_id")) or asked.before
-            self._shelf.keep_response(Stored(output, asked.new, before, self._began, self._size))
+            self._shelf.keep_response(stored)
         continue_conversation(self._shelf, output, asked.new)
+        return stored
 
 
 def continue_conversation(shelf: Shelf, output: Output, new: Items) -> None:

@@ -109,7 +109,8 @@ def _cancel(name: str) -> Response:
     stored = own_shelf().find_response(name)
     if not stored.background:
         raise ApiError(400, "Cannot cancel a synchronous response.")
-    stored.cancelled = stored.status(monotonic()) in ("queued", "in_progress", "cancelled")
+    if stored.status(monotonic()) in ("queued", "in_progress"):
+        stored.cancellation.cancel()
     return _response(stored)
 
 
@@ -146,7 +147,7 @@ def _replay(stored: Stored, after: int) -> Response:
         elif number > after:
             found.append(Frame(part.at - passed, part.data))
     headers = response_headers("text/event-stream; charset=utf-8", output.answer.random, 0.0)
-    return played(Stream(200, headers, iter(found)), began)
+    return played(Stream(200, headers, iter(found), cancellation=stored.cancellation), began)
 
 
 def _only_events(output: Output) -> Output:

@@ -94,6 +94,9 @@ class Connection:
             while self.wait(_A_DAY):
                 pass
 
+    def wake(self) -> None:
+        """Ends the wait that goes on, and any further one: for other greenlets of the same thread."""
+
     def reset(self) -> None:
         """Closes the connection with a TCP RST. The caller must raise `Disconnect` right after it."""
 
@@ -106,7 +109,7 @@ class ClientConnection(Connection):
         resting: the greenlets which a server that is asked to stop may kill, for it owes their clients nothing.
     """
 
-    __slots__ = ("_blind", "_hang_up", "_left", "_resting", "_socket", "_waiter", "_watch")
+    __slots__ = ("_awake", "_blind", "_hang_up", "_left", "_resting", "_socket", "_waiter", "_watch")
 
     def __init__(self, client: socket.socket, resting: set[greenlet]) -> None:
         super().__init__()
@@ -114,6 +117,7 @@ class ClientConnection(Connection):
         self._socket: socket.socket = client._sock  # type: ignore[attr-defined]  # gevent's, not among its types
         self._resting = resting
         self._left = False
+        self._awake = False
         self._blind = False  # bytes have come that hide whether the client leaves
         self._hang_up = _system_poll()
         self._watch: Any = None
@@ -130,6 +134,11 @@ class ClientConnection(Connection):
             self._sleep(seconds)
         finally:
             self._resting.discard(current)
+
+    def wake(self) -> None:
+        self._awake = True
+        if self._waiter is not None:
+            get_hub().loop.run_callback(self._waiter.switch, None)
 
     def reset(self) -> None:
         self.release()
@@ -155,7 +164,7 @@ class ClientConnection(Connection):
             self._watch = hub.loop.io(self._socket.fileno(), _READ)
             self._watch.start(self._readable)
         deadline = None if seconds is None else monotonic() + seconds
-        while not self._left:
+        while not (self._left or self._awake):
             left = None if deadline is None else max(0.0, deadline - monotonic())
             if self._blind:
                 # The end of what the client sends is behind bytes that are not ours to read: ask now and then.

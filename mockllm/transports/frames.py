@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dsl.timeline import ByteLimit, ByteRate, Cut, End, Hang, Reset, Split
+from mockllm.transports.cancellation import Cancellation
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -63,12 +64,16 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """An answer in parts. The head is sent with the first frame, at that frame's time, and not before."""
+    """An answer in parts. The head is sent with the first frame, at that frame's time, and not before.
+
+    `cancellation` can end it early, if it is not None.
+    """
 
     status: int
     headers: Headers
     parts: Iterator[Part]
     split: Split | None = None
+    cancellation: Cancellation | None = None
 
 
 Reply = Body | Stream

@@ -22,7 +22,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NoReturn
 
-from dsl.timeline import ByteLimit, ByteRate
+from dsl.timeline import ByteLimit, ByteRate, Hang
+from mockllm.transports.cancellation import Cancellation
 from mockllm.transports.connection import Disconnect
 from mockllm.transports.frames import Ending, Frame, Part, Stream
 from mockllm.transports.player import Player, dripped
@@ -36,6 +37,10 @@ _log = logging.getLogger(__name__)
 
 # When a stream ends, and how.
 _Over = tuple[float, Ending]
+
+
+class _Cancelled(Exception):
+    """The rest of the stream is not wanted any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +69,34 @@ class SsePlayer(Player):
         self._limit: Ending | None = None
         self._allowed = 0
         self._interrupted: Ending | None = None
+        self._cancellation = Cancellation() if stream.cancellation is None else stream.cancellation
 
     def _play(self) -> None:
+        with self._cancellation.followed(self._connection.wake):
+            try:
+                self._play_parts()
+            except _Cancelled:
+                self._flush()
+                self._send_rest()
+
+    def _play_parts(self) -> None:
         for part in itertools.chain(self._opening, _guarded(self._rest)):
             over = self._part(part)
             if over is not None:
                 self._finish(*over)
                 return
+
+    def _wait_until(self, at: float) -> None:
+        super()._wait_until(at)
+        if self._cancellation.at is not None and self._clock.deadline(at) > self._cancellation.at:
+            raise _Cancelled
+
+    def _end(self, ending: Ending) -> None:
+        try:
+            super()._end(ending)
+        except Disconnect:
+            if not isinstance(ending, Hang) or self._cancellation.at is None:
+                raise
 
     def _part(self, part: Part | _Failure) -> _Over | None:
         """Plays a part, and returns how and when the stream ends if that is what comes next."""

@@ -157,6 +157,18 @@ def test_a_response_is_cancelled(client: OpenAI) -> None:
     assert client.responses.retrieve(made.id).status == "cancelled"
 
 
+def test_a_cancelled_response_ends_its_streams(client: OpenAI) -> None:
+    stream = client.responses.create(model=MODEL, input="never", background=True, stream=True)
+    seen = [next(stream) for _ in range(6)]
+    assert seen[0].type == "response.created" and seen[-1].type == "response.output_text.delta"
+    again = client.responses.retrieve(seen[0].response.id, stream=True)
+    assert [next(again).type for _ in range(6)] == [event.type for event in seen]
+    client.responses.cancel(seen[0].response.id)
+    assert (list(stream), list(again)) == ([], [])
+    rest = client.responses.retrieve(seen[0].response.id, stream=True, starting_after=3)
+    assert [event.sequence_number for event in rest] == [4, 5]
+
+
 @pytest.mark.parametrize("user", ["cut", "broken"])
 def test_a_stream_that_was_cut_is_resumed_to_its_end(client: OpenAI, user: str) -> None:
     seen = []
