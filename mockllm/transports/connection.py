@@ -78,11 +78,6 @@ class Connection:
         gevent.sleep(seconds)
         return True
 
-    def wait_until(self, deadline: float) -> bool:
-        """Waits until a time of the monotonic clock. If it has passed, this returns at once."""
-        seconds = deadline - monotonic()
-        return seconds <= 0 or self.wait(seconds)
-
     def hang(self, seconds: float | None) -> None:
         """Stays open and silent until the client leaves, and for `seconds` at most if not None.
 

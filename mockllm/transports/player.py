@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 # A slow body is cut into what is due in this many seconds, so that it drips instead of coming in bursts.
 _DRIP = 0.010
 
+# After so many bytes the others have their turn. A write costs as much as so many of them.
+_TURN = 65536
+_WRITE = 2048
+
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -79,6 +83,7 @@ class Player(ABC):
         self._watcher: Watcher = Unwatched() if watcher is None else watcher
         self._splitter = None if split is None else Splitter(split)
         self._wrote = False
+        self._unrested = 0  # what has been written since the others had their turn
         self._unfinished = 0  # frames of which the last byte is held back
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -104,8 +109,12 @@ class Player(ABC):
         """Plays the answer: by returning it is complete, and `Disconnect` ends the connection."""
 
     def _wait_until(self, at: float) -> None:
-        if not self._connection.wait_until(self._clock.deadline(at)):
-            raise Disconnect("left")
+        seconds = self._clock.until(at)
+        if seconds > 0 or self._unrested > _TURN:
+            # If for no time, then because an answer with much to catch up on must not keep the others waiting.
+            self._unrested = 0
+            if not self._connection.wait(max(seconds, 0)):
+                raise Disconnect("left")
 
     def _send(self, data: bytes, frames: int) -> None:
         """Sends a part of the body, and the head before it if it is the first; it may be empty.
@@ -138,6 +147,7 @@ class Player(ABC):
 
     def _put(self, data: bytes, frames: int) -> None:
         self._wrote = True
+        self._unrested += len(data) + _WRITE
         try:
             self._write(data)
         except OSError:

@@ -109,6 +109,11 @@ class SsePlayer(Player):
             case ByteLimit(at=at, count=count, ending=ending):
                 self._limit, self._allowed = ending, count
                 if count <= 0:
+                    # As in a body of one piece: its first byte is behind the head.
+                    self._flush()
+                    self._wait_until(at + self._shift)
+                    if not self._wrote:
+                        self._send(b"", 0)
                     return at + self._shift, ending
             case _Failure(error=error):
                 self._fail(error)
@@ -119,11 +124,8 @@ class SsePlayer(Player):
     def _frame(self, data: bytes, due: float) -> _Over | None:
         if self._interrupted is not None and self._interrupted.at < due:
             return self._interrupted.at, self._interrupted
-        if self._batch and self._clock.until(due) > 0:
+        if (self._batch and self._clock.until(due) > 0) or self._batched + len(data) > _BATCH:
             self._flush()
-        elif self._batched + len(data) > _BATCH:
-            self._flush()
-            self._connection.wait(0)  # a stream with much to catch up on must not keep the others waiting
         self._wait_until(due)
         if self._splitter is not None:
             data = self._splitter.encode(data)

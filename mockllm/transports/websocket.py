@@ -30,7 +30,7 @@ import binascii
 import socket
 import struct
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import sha1
 from typing import Any
@@ -296,22 +296,24 @@ class Socket(WebSocket):  # type: ignore[misc]  # it has no types
             raise ValueError("a ping has at most 125 bytes")
         self.send_frame(data, PING)
 
-    def send_frames(self, frames: bytes) -> None:
-        """Sends whole messages, in the frames that they have already (`message_frames`), in one write.
+    def send_frames(self, writes: Iterable[bytes]) -> None:
+        """Sends whole messages, in the frames that they have already (`message_frames`), in so many writes.
+
+        No other message comes between them, but other sockets have their turn.
 
         Raises:
             WebSocketError: as `send`.
         """
-        self._send(frames)
+        with self._sending:
+            for number, frames in enumerate(writes):
+                if number:
+                    gevent.sleep(0)
+                if self.closed or self._close_sent:
+                    raise WebSocketError("the connection is closed")
+                self._write(frames)
 
     def send_frame(self, message: bytes, opcode: int) -> None:
-        self._send(head(opcode, len(message)) + message)
-
-    def _send(self, frames: bytes) -> None:
-        with self._sending:
-            if self.closed or self._close_sent:
-                raise WebSocketError("the connection is closed")
-            self._write(frames)
+        self.send_frames((head(opcode, len(message)) + message,))
 
     def _write(self, frames: bytes) -> None:
         try:

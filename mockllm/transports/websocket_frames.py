@@ -15,7 +15,7 @@ import codecs
 import io
 import itertools
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from dsl.timeline import Split
 
@@ -29,6 +29,10 @@ NO_CODE, ABNORMAL = 1005, 1006
 
 _FIN, _RESERVED, _OPCODE, _MASKED, _LENGTH = 0x80, 0x70, 0x0F, 0x80, 0x7F
 _LONGEST_CONTROL = 125
+_LONGEST_HEAD = 10
+
+# After about so many bytes of small frames the others have their turn.
+_ONE_WRITE = 65536
 _LONGEST_REASON = _LONGEST_CONTROL - 2
 
 # Payloads are read by so many bytes: a multiple of the mask's 4, and small enough for a processor's cache.
@@ -183,11 +187,13 @@ def head(opcode: int, length: int, final: bool = True) -> bytes:
     return struct.pack("!BBQ", first, 127, length)
 
 
-def message_frames(opcode: int, data: bytes, split: Split | None = None) -> bytes:
+def message_frames(opcode: int, data: bytes, split: Split | None = None) -> Iterator[bytes]:
     """A message as a server sends it: in one frame, or in those into which `split` cuts its payload (5.4).
 
     `every` N bytes are a frame; `at` N bytes the message is cut in two. A split at line ends is a matter of
     streams, and does nothing here.
+
+    Returns: the frames, many small ones at once: what can be written in one go.
     """
     if split is None:
         cuts: Iterable[int] = ()
@@ -196,9 +202,16 @@ def message_frames(opcode: int, data: bytes, split: Split | None = None) -> byte
     else:
         cuts = (split.at,) if split.at is not None and 0 < split.at < len(data) else ()
     frames: list[bytes] = []
+    size = 0
     for start, stop in itertools.pairwise(itertools.chain((0,), cuts, (len(data),))):
         frames += (head(CONTINUATION if start else opcode, stop - start, stop == len(data)), data[start:stop])
-    return b"".join(frames)
+        size += stop - start + _LONGEST_HEAD
+        if size > _ONE_WRITE:
+            yield b"".join(frames)
+            frames.clear()
+            size = 0
+    if frames:
+        yield b"".join(frames)
 
 
 def close_payload(code: int, reason: str = "") -> bytes:

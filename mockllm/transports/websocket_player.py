@@ -162,15 +162,21 @@ class SocketPlayer:
             self._flush()
             self._socket.ping(data)
             return None
-        self._batch.append(message_frames(BINARY if isinstance(frame, Binary) else TEXT, data, self._split))
-        self._batched += len(data)
         self._allowed -= len(data)
+        frames = message_frames(BINARY if isinstance(frame, Binary) else TEXT, data, self._split)
+        if self._split is None:
+            self._batch += frames
+            self._batched += len(data)
+        else:
+            self._flush()
+            self._socket.send_frames(frames)
+            self._watcher.sent(self._clock.now(), len(data), 1)
         return None
 
     def _flush(self) -> None:
         """Sends the frames that are due."""
         if self._batch:
-            self._socket.send_frames(b"".join(self._batch))
+            self._socket.send_frames((b"".join(self._batch),))
             self._watcher.sent(self._clock.now(), self._batched, len(self._batch))
             self._batch.clear()
             self._batched = 0

@@ -44,13 +44,22 @@ def test_a_broken_stream_has_no_terminator(
 
 @pytest.mark.parametrize(
     ("scene", "end", "told"),
-    [("cut-first", "FIN", "cut"), ("reset-first", "RST", "reset"), ("limit-nothing", "FIN", "cut")],
+    [("cut-first", "FIN", "cut"), ("reset-first", "RST", "reset")],
 )
 def test_without_a_byte(server: Served, scene: str, end: str, told: str) -> None:
     with Client(server.address) as client:
         client.get(f"/sse/{scene}?take=sse-{scene}")
         assert client.rest() == (b"", end)
     assert outcome(server, f"sse-{scene}") == (0, [told])
+
+
+def test_a_limit_of_no_bytes_lets_the_head_leave(server: Served) -> None:
+    with Client(server.address) as client:
+        client.get("/sse/limit-nothing?take=sse-limit-nothing")
+        answer, end = client.rest()
+    head, _, data = answer.partition(b"\r\n\r\n")
+    assert (without_date(head), data, end) == (HEAD, b"", "FIN")
+    assert outcome(server, "sse-limit-nothing") == (0, ["cut"])
 
 
 @pytest.mark.parametrize(

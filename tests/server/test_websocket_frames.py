@@ -107,16 +107,16 @@ def test_a_number_that_is_no_close_code(code: int) -> None:
 
 @given(st.binary(max_size=300), st.integers(1, 310))
 def test_a_message_is_cut_into_frames(data: bytes, size: int) -> None:
-    whole = frames_of(message_frames(BINARY, data))
+    whole = frames_of(b"".join(message_frames(BINARY, data)))
     assert whole == [(True, BINARY, data)]
-    every = frames_of(message_frames(TEXT, data, Split(every=size)))
+    every = frames_of(b"".join(message_frames(TEXT, data, Split(every=size))))
     assert [part for *_, part in every] == [data[at : at + size] for at in range(0, len(data) or 1, size)]
-    at = frames_of(message_frames(TEXT, data, Split(at=size)))
+    at = frames_of(b"".join(message_frames(TEXT, data, Split(at=size))))
     assert [part for *_, part in at] == ([data[:size], data[size:]] if size < len(data) else [data])
     for frames in (every, at):
         assert [opcode for _, opcode, _ in frames] == [TEXT] + [CONTINUATION] * (len(frames) - 1)
         assert [final for final, *_ in frames] == [False] * (len(frames) - 1) + [True]
-    assert frames_of(message_frames(TEXT, data, Split())) == [(True, TEXT, data)]
+    assert frames_of(b"".join(message_frames(TEXT, data, Split()))) == [(True, TEXT, data)]
 
 
 def frames_of(data: bytes) -> list[tuple[bool, int, bytes]]:

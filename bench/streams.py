@@ -1,0 +1,183 @@
+"""Clients that behave badly, beside clients whose streams must not suffer from them.
+
+    .venv/bin/python bench/streams.py vanish --streams 1000
+    .venv/bin/python bench/streams.py deaf --streams 100 --deaf 200
+
+`vanish`: so many paced streams at once, half of whose clients leave at random moments. `deaf`: so many paced streams
+beside clients that ask for a flood and never read. Both serve bench/paced.llmock on a free port of 127.0.0.1, and tell:
+how late the chunks of the clients that stayed came, against an absolute schedule from each stream's first chunk; and the
+server's memory and open files before, during and after. With `--gunicorn` the server is `gunicorn -k geventwebsocket
+wsgi:app`. Linux only, for it reads /proc.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import re
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+CHUNKS, INTERVAL = 150, 0.020
+MARK = b'"content":"tick "'
+
+
+def body(user: str) -> bytes:
+    value = {"model": "gpt-4o", "stream": True, "messages": [{"role": "user", "content": user}]}
+    data = json.dumps(value).encode()
+    return b"POST /v1/chat/completions HTTP/1.1\r\nhost: bench\r\ncontent-length: %d\r\n\r\n" % len(data) + data
+
+
+@dataclass
+class Figures:
+    lateness: list[float] = field(default_factory=list)  # of every chunk, in seconds
+    drift: list[float] = field(default_factory=list)  # of the last chunk of each stream
+    whole: int = 0
+
+
+async def stream(port: int, figures: Figures, leaves_after: float | None) -> None:
+    """One paced stream; its client leaves so many seconds after it began, if not None."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(body("paced"))
+    try:
+        async with asyncio.timeout(leaves_after):
+            await _read(reader, figures)
+    except TimeoutError:
+        pass
+    if random.random() < 0.5:
+        writer.transport.abort()
+    else:
+        writer.close()
+
+
+async def _read(reader: asyncio.StreamReader, figures: Figures) -> None:
+    times: list[float] = []
+    while data := await reader.readline():
+        if MARK in data:
+            times.append(time.monotonic())
+        if data.startswith(b"data: [DONE]"):
+            break
+    late = [at - times[0] - number * INTERVAL for number, at in enumerate(times)]
+    figures.lateness += late
+    figures.drift.append(late[-1])
+    figures.whole += len(times) == CHUNKS
+
+
+async def deaf(port: int) -> asyncio.StreamWriter:
+    """A client that asks for a flood and never reads."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2)
+    writer.write(body("flood"))
+    writer.transport.pause_reading()  # type: ignore[attr-defined]
+    return writer
+
+
+def memory(pid: int) -> float:
+    """Resident memory in MB."""
+    text = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", text)[1]) / 1024  # type: ignore[index]
+
+
+def files(pid: int) -> int:
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def served(gunicorn: bool) -> tuple[subprocess.Popen[str], int, int]:
+    """A server, its port, and the process that serves."""
+    bin_folder = Path(sys.executable).parent
+    script = str(ROOT / "bench" / "paced.llmock")
+    if gunicorn:
+        command = [str(bin_folder / "gunicorn"), "-k", "geventwebsocket", "--bind", "127.0.0.1:0", "wsgi:app"]
+    else:
+        command = [str(bin_folder / "mockllm"), "serve", script, "--port", "0"]
+    environ = {**os.environ, "MOCKLLM_SCRIPT": script}
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    port, pid = 0, process.pid
+    assert process.stdout is not None
+    while not port or (gunicorn and pid == process.pid):
+        line = process.stdout.readline()
+        if not line:
+            raise SystemExit("the server did not start")
+        if found := re.search(r"127\.0\.0\.1:(\d+)", line):
+            port = int(found[1])
+        if found := re.search(r"Booting worker with pid: (\d+)", line):
+            pid = int(found[1])
+    return process, port, pid
+
+
+async def vanish(port: int, pid: int, streams: int) -> Figures:
+    figures = Figures()
+    asked = [
+        stream(port, figures, random.uniform(0.1, CHUNKS * INTERVAL) if number % 2 else None)
+        for number in range(streams)
+    ]
+    watching = asyncio.create_task(watch(pid))
+    await asyncio.gather(*asked)
+    print(f"during   memory up to {await stop(watching):.1f} MB")
+    return figures
+
+
+async def beside_deaf(port: int, pid: int, streams: int, clients: int) -> Figures:
+    figures = Figures()
+    writers = [await deaf(port) for _ in range(clients)]
+    await asyncio.sleep(1)
+    watching = asyncio.create_task(watch(pid))
+    await asyncio.gather(*(stream(port, figures, None) for _ in range(streams)))
+    print(f"during   memory up to {await stop(watching):.1f} MB")
+    for writer in writers:
+        writer.transport.abort()
+    return figures
+
+
+async def watch(pid: int) -> float:
+    most = 0.0
+    try:
+        while True:
+            most = max(most, memory(pid))
+            await asyncio.sleep(0.1)
+    except asyncio.CancelledError:
+        return most
+
+
+async def stop(task: asyncio.Task[float]) -> float:
+    task.cancel()
+    return await task
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser.add_argument("what", choices=["vanish", "deaf"])
+    parser.add_argument("--streams", type=int, default=1000)
+    parser.add_argument("--deaf", type=int, default=200)
+    parser.add_argument("--gunicorn", action="store_true")
+    options = parser.parse_args()
+    process, port, pid = served(options.gunicorn)
+    try:
+        await stream(port, Figures(), None)  # what is loaded with the first request
+        print(f"before   memory {memory(pid):.1f} MB, {files(pid)} open files")
+        if options.what == "vanish":
+            figures = await vanish(port, pid, options.streams)
+        else:
+            figures = await beside_deaf(port, pid, options.streams, options.deaf)
+        await asyncio.sleep(2)
+        print(f"after    memory {memory(pid):.1f} MB, {files(pid)} open files")
+    finally:
+        process.terminate()
+        process.wait(10)
+    late = sorted(value * 1000 for value in figures.lateness)
+    print(f"streams  {len(figures.drift)} to their end, {figures.whole} of them whole")
+    print(f"lateness p50 {statistics.median(late):.2f} ms, p99 {late[int(len(late) * 0.99)]:.2f} ms, worst {late[-1]:.2f} ms")
+    print(f"drift    median {statistics.median(figures.drift) * 1000:.2f} ms at the last chunk")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
