@@ -67,6 +67,11 @@ class BodyCompiler:
                 found[name] = self._values.reference(reference)
         return found
 
+    def item(self, node: nodes.Node, context: Context) -> Maker:
+        """A value that no statement says: an item of the list of a `for each`."""
+        self._values.begin(context)
+        return self._values.value(node)
+
     def timer(self, delay: nodes.Delay) -> statements.Delay:
         """The delay of a timer of a socket, which cannot be a parameter."""
         self._values.begin(Context(""))
@@ -138,6 +143,10 @@ class BodyCompiler:
     def visit_Pace(self, node: nodes.Pace) -> Statement:
         rate: nodes.Node | None = node.rate
         if isinstance(rate, nodes.Reference):
+            if rate.path[0].text in self._values.context.locals:
+                help = "write it out, as in `40 tok/s`, or give it a name with `let`"
+                self._refuse("E202", f"`{rate.text}` is not a rate", rate.span, help=help)
+                return _NOTHING
             rate = self._names.constant(rate)
         if not isinstance(rate, nodes.Rate):
             self._unknown(node.rate, "a rate like `40 tok/s`", rate)
@@ -319,8 +328,17 @@ class BodyCompiler:
         return _NOTHING
 
     def visit_Go(self, node: nodes.Go) -> Statement:
-        self._refuse("E206", "`go` stands outside a scenario", node.span)
-        return _NOTHING
+        context, state = self._values.context, node.state.text
+        if context.scenario is None:
+            if context.key:
+                self._refuse("E206", "`go` stands outside a scenario", node.span)
+            return _NOTHING
+        states = context.scenario.states
+        if state not in states:
+            known = f"a state is {one_of(f'`{each}`' for each in states)}"
+            help = did_you_mean(state, states) or known
+            self._refuse("E206", f"this scenario has no state `{state}`", node.state.span, help=help)
+        return statements.Go(context.scenario.name, state)
 
     def visit_Remember(self, node: nodes.Remember) -> Statement:
         return statements.Remember(node.name.text, self._values.value(node.value))

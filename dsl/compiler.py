@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -11,18 +12,20 @@ from random import Random
 
 from dsl import fields, nodes
 from dsl.body_compiler import BodyCompiler
-from dsl.checker import check_rules, check_states
+from dsl.checker import check_rules, check_script
 from dsl.condition_compiler import Captures, ConditionCompiler, Guard, Invalid
-from dsl.conditions import And, Member
 from dsl.diagnostics import Diagnostic, Diagnostics, ScriptError, did_you_mean
 from dsl.helpers import helpers
 from dsl.performance import Performance, Statement
 from dsl.request import Request
 from dsl.resolver import Resolved, Resolver
+from dsl.rule_compiler import Place, RuleCompiler, key_of
+from dsl.scenarios import Scenario
 from dsl.session import Session
 from dsl.sockets import Handler, SocketScript, Timer
 from dsl.source import Source, Span
 from dsl.statements import Block
+from dsl.states import check_states
 from dsl.table import Match, Rule, RuleTable
 from dsl.testing.compiler import Test, TestCompiler
 from dsl.timeline import Timeline
@@ -40,7 +43,8 @@ class Script:
         models: the models that exist, or None if any does.
         named_models: the models that its conditions name, in order.
         sockets: what it says of WebSockets, by path.
-        files: the script's own file and what it includes.
+        scenarios: its scenarios, in order.
+        files: the script's own file, what it includes, and the data that it reads.
         warnings: what the checker has to say of it.
         items: what stands in it, as it was parsed, without includes.
         tests: its tests, in order.
@@ -52,6 +56,7 @@ class Script:
         self.models = settings.models
         self.named_models: tuple[str, ...] = ()
         self.sockets: Mapping[str, SocketScript] = {}
+        self.scenarios: tuple[Scenario, ...] = ()
         self.files: tuple[Path, ...] = ()
         self.warnings: tuple[Diagnostic, ...] = ()
         self.items: tuple[nodes.Item, ...] = ()
@@ -92,9 +97,12 @@ class Script:
             PerformError: a template failed, or the answer grew too large.
         """
         scope = Scope(match.captures, helpers(random, now), request, session, match.nth, self._constants)
-        performance = Performance(scope, session, random, clock)
-        defaults = self._defaults if with_defaults else ()
-        return performance.run(defaults, match.rule.body, span=match.rule.node.span, fault=fault)
+        performance = Performance(scope, random, clock)
+        defaults, rule = self._defaults if with_defaults else (), match.rule
+        home = rule.home(request, session)
+        return performance.run(
+            defaults, rule.body, span=rule.node.span, fault=fault, bind=lambda scope: rule.bind(scope, home)
+        )
 
     def warm_up(
         self,
@@ -103,16 +111,17 @@ class Script:
         random: Random,
         now: Callable[[], datetime],
         *,
+        fault: Statement | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> Timeline:
-        """What the defaults alone make: the answer to a request that asks for none. `clock` is as in `perform`.
+        """What the defaults alone make where no rule is asked. `fault` and `clock` are as in `perform`.
 
         Raises:
             PerformError: a template failed.
         """
         scope = Scope({}, helpers(random, now), request, session, 0, self._constants)
-        performance = Performance(scope, session, random, clock)
-        return performance.run(self._defaults, Block(()), span=Source("defaults", "").span(0, 0))
+        performance = Performance(scope, random, clock)
+        return performance.run(self._defaults, Block(()), span=Source("defaults", "").span(0, 0), fault=fault)
 
 
 class Settings:
@@ -164,13 +173,23 @@ def _raise_errors(script: Script | None, found: list[Diagnostic]) -> Script:
 
 
 def _compile(source: Source, path: Path | None) -> tuple[Script | None, list[Diagnostic]]:
+    collecting = gc.isenabled()
+    gc.disable()  # a large script is many objects, none of them garbage: looking through them takes half the time
+    try:
+        return _compiled(source, path)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _compiled(source: Source, path: Path | None) -> tuple[Script | None, list[Diagnostic]]:
     diagnostics = Diagnostics()
     resolved = Resolver(path.parent if path else None, diagnostics).resolve(source, path)
     script = None if resolved is None else _ScriptCompiler(resolved, diagnostics).compile()
+    if resolved is not None and not diagnostics.has_errors:
+        check_script(resolved.items, resolved.names, source, diagnostics)
     found = diagnostics.sorted()
     errors = [diagnostic for diagnostic in found if diagnostic.is_error]
-    if any(error.code != "E299" for error in errors):  # what is wrong comes before what is missing
-        found = [diagnostic for diagnostic in found if diagnostic.code != "E299"]
     if script is None or errors:
         return None, found
     script.warnings = tuple(found)
@@ -185,7 +204,8 @@ class _ScriptCompiler:
         self._conditions = ConditionCompiler(resolved.names, diagnostics)
         self._bodies = BodyCompiler(resolved.names, diagnostics)
         self._settings = Settings()
-        self._rules: list[Rule] = []
+        self._rules = self._table()
+        self._scenarios: dict[str, Scenario] = {}
         self._sockets: dict[str, SocketScript] = {}
 
     def compile(self) -> Script:
@@ -197,66 +217,54 @@ class _ScriptCompiler:
             names = frozenset(parameter.text for parameter in block.parameters)
             self._bodies.compile(block.body, Context("", Captures(unknown=True), names, socket=True))
         for named in self._resolved.names.conditions.values():
-            self._guard([named.condition])
-        check_rules(self._rules, self._diagnostics)
-        for rule in self._rules:
+            self._guard(named.condition)
+        check_rules(self._rules.specimens, self._resolved.names, self._diagnostics)
+        for rule in self._rules.specimens:
             check_wire(rule, self._diagnostics)
-        script = Script(tuple(self._rules), self._settings, constants)
+        script = Script(tuple(self._rules.rules), self._settings, constants)
         script.sockets = self._sockets
+        script.scenarios = tuple(self._scenarios.values())
         script.named_models = tuple(dict.fromkeys(self._models()))
         script.items = tuple(self._resolved.items)
         script.tests = self._tests()
         return script
 
     def _item(self, item: nodes.Item) -> None:
-        if isinstance(item, nodes.Rule | nodes.Given):
-            self._rules += self._compiled(item, [])
+        if isinstance(item, nodes.Rule | nodes.Given | nodes.ForEach):
+            self._rules.add(item, Place())
         elif isinstance(item, nodes.Socket):
             self._socket(item)
         elif isinstance(item, nodes.Defaults):
             for setting in item.settings:
                 self._setting(setting)
-        elif isinstance(item, nodes.Scenario | nodes.ForEach):
-            if isinstance(item, nodes.Scenario):
-                check_states(item, self._diagnostics)
-            self._later(item)
+        elif isinstance(item, nodes.Scenario):
+            self._scenario(item)
 
-    def _later(self, item: nodes.Scenario | nodes.ForEach) -> None:
-        word = "scenario" if isinstance(item, nodes.Scenario) else "for each"
-        head = item.span.source.span(item.span.start, item.span.start + len(word))
-        self._diagnostics.report("E299", f"`{word}` is not supported yet", head)
+    def _scenario(self, item: nodes.Scenario) -> None:
+        check_states(item, self._resolved.names, self._diagnostics)
+        if item.by is not None:
+            self._check_telling(item.by, "scenario")
+        self._scenarios[item.name.text] = self._rules.add_scenario(item)
 
-    # -- rules
-
-    def _compiled(
-        self, item: nodes.RuleItem, given: list[nodes.Condition], *, socket: bool = False
-    ) -> Iterable[Rule]:
-        """The rules of an item, under the conditions of the `given`s around it."""
-        if isinstance(item, nodes.ForEach):
-            self._later(item)
-        elif isinstance(item, nodes.Given):
-            for inner in item.rules:
-                yield from self._compiled(inner, [*given, item.condition], socket=socket)
-        else:
-            guard = self._guard(given if item.condition is None else [*given, item.condition])
-            captures = guard.captures if guard else Captures(unknown=True)
-            socket = socket or guard is None or only_on_sockets(guard)
-            body = self._bodies.compile(item.body, Context(_key(item), captures, socket=socket))
-            if guard is not None:
-                yield Rule(item, _key(item), guard, body)
-
-    def _guard(self, parts: list[nodes.Condition]) -> Guard | None:
+    def _guard(self, part: nodes.Condition) -> Guard | None:
         try:
-            return self._conditions.guard(parts)
+            return self._conditions.guard([part])
         except Invalid:
             return None
+
+    def _table(self) -> RuleCompiler:
+        return RuleCompiler(self._resolved, self._conditions, self._bodies, self._diagnostics)
 
     # -- tests
 
     def _tests(self) -> tuple[Test, ...]:
-        rules = [*self._rules, *(rule for socket in self._sockets.values() for rule in socket.table.rules)]
-        names = [rule.name for rule in rules if rule.name is not None]
-        compiler = TestCompiler(self._resolved.names, self._diagnostics, names, self._sockets)
+        rules = [
+            *self._rules.specimens,
+            *(rule for socket in self._sockets.values() for rule in socket.table.rules),
+        ]
+        names = list(dict.fromkeys(rule.name for rule in rules if rule.name is not None))
+        scenarios = {name: scenario.states for name, scenario in self._scenarios.items()}
+        compiler = TestCompiler(self._resolved.names, self._diagnostics, names, self._sockets, scenarios)
         written = [item for item in self._resolved.items if isinstance(item, nodes.Test)]
         return tuple(test for item in written if (test := compiler.compile(item)) is not None)
 
@@ -270,7 +278,7 @@ class _ScriptCompiler:
             self._diagnostics.report("E223", message, item.path.span, help=help)
         elif path in self._sockets:
             self._diagnostics.report("E204", f"two sockets are on `{path}`", item.path.span)
-        rules: list[Rule] = []
+        rules = self._table()
         handlers: list[Handler] = []
         timers: list[Timer] = []
         for inner in item.items:
@@ -279,11 +287,11 @@ class _ScriptCompiler:
             elif isinstance(inner, nodes.Every | nodes.After):
                 timers += self._timer(inner)
             else:
-                rules += self._compiled(inner, [], socket=True)
-        check_rules(rules, self._diagnostics)
-        for rule in rules:
+                rules.add(inner, Place(socket=True))
+        check_rules(rules.specimens, self._resolved.names, self._diagnostics)
+        for rule in rules.specimens:
             check_wire(rule, self._diagnostics, socket=True)
-        self._sockets[path] = SocketScript(path, RuleTable(tuple(rules)), tuple(handlers), tuple(timers))
+        self._sockets[path] = SocketScript(path, RuleTable(tuple(rules.rules)), tuple(handlers), tuple(timers))
 
     def _timer(self, item: nodes.Every | nodes.After) -> Iterable[Timer]:
         delay = item.delay if isinstance(item, nodes.Every) else item.trigger
@@ -300,8 +308,8 @@ class _ScriptCompiler:
     def _happening(self, item: nodes.On | nodes.Every | nodes.After, guard: Span) -> Rule:
         """What happens by itself, as a rule without a condition."""
         node = nodes.Rule(None, None, item.body, guard=guard, span=item.span)
-        body = self._bodies.compile(item.body, Context(_key(node), socket=True))
-        return Rule(node, _key(node), Guard(None, (), Captures()), body)
+        body = self._bodies.compile(item.body, Context(key_of(node), socket=True))
+        return Rule(node, key_of(node), Guard(None, (), Captures()), body)
 
     # -- defaults
 
@@ -315,25 +323,29 @@ class _ScriptCompiler:
                 if not isinstance(item, nodes.Text):
                     self._diagnostics.report("E202", "the id of a model is a text", item.span)
         elif isinstance(setting, nodes.ConversationBy):
-            name = setting.field.name
-            if name.text not in fields.CATALOGUE or name.text in ("nth", "memory", "session"):
-                help = did_you_mean(name.text, fields.CATALOGUE)
-                message = f"no conversation can be told by `{name.text}`"
-                self._diagnostics.report("E201", message, name.span, help=help)
-            elif setting.field.path and name.text not in fields.PARTED:
-                kind = fields.CATALOGUE[name.text].type.value
-                message = f"`{name.text}` is {kind}, so it has no parts"
-                self._diagnostics.report("E202", message, setting.field.span)
+            self._check_telling(setting.field, "conversation")
             self._settings.conversation = setting.field
         else:
             key = f"defaults:{setting.span.source.name}:{setting.span.start}"
             self._settings.statements.append(self._bodies.compile(setting, Context(key)))
 
+    def _check_telling(self, field: nodes.Field, what: str) -> None:
+        """Report a field by which no conversation, or no scenario, can be told from another."""
+        name = field.name
+        telling = [each for each in fields.CATALOGUE if each not in ("nth", "memory", "session")]
+        if name.text not in telling:
+            help = did_you_mean(name.text, telling)
+            self._diagnostics.report("E201", f"no {what} can be told by `{name.text}`", name.span, help=help)
+        elif field.path and name.text not in fields.PARTED:
+            kind = fields.CATALOGUE[name.text].type.value
+            message = f"`{name.text}` is {kind}, so it has no parts"
+            self._diagnostics.report("E202", message, field.span)
+
     def _models(self) -> list[str]:
         """The models that conditions name."""
         return [
             value
-            for rule in self._rules
+            for rule in self._rules.specimens
             for condition in nodes.walk(rule.node)
             if isinstance(condition, nodes.Comparison) and condition.operator in ("equal", "member")
             if condition.field.name.text == "model" and condition.operand is not None
@@ -344,20 +356,3 @@ class _ScriptCompiler:
         if isinstance(operand, nodes.Reference):
             operand = self._resolved.names.constant(operand) or operand
         return [text.value for text in nodes.walk(operand) if isinstance(text, nodes.Text)]
-
-
-def _key(rule: nodes.Rule) -> str:
-    """What names the counters of a rule in a session."""
-    span = rule.span
-    return rule.name.text if rule.name else f"{span.source.name}:{span.line}:{span.start}"
-
-
-def only_on_sockets(guard: Guard) -> bool:
-    """Whether a rule's condition says that it answers on sockets only."""
-    condition = guard.condition
-    parts = condition.parts if isinstance(condition, And) else (condition,)
-    return any(
-        isinstance(part, Member) and part.tested == ("transport", ()) and part.values == ("websocket",)
-        for part in parts
-        if not getattr(part, "negative", False)
-    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
@@ -28,7 +29,10 @@ from dsl.conditions import (
     words,
 )
 from dsl.diagnostics import Diagnostics, did_you_mean, one_of
+from dsl.facts import check_contradiction, check_word
 from dsl.fields import Type
+from dsl.loops import Item, Turns, called
+from dsl.phrases import field_hint, part_hint, value_hint
 from dsl.regexes import BadRegex, compile_regex
 from dsl.resolver import Names
 from dsl.source import Span
@@ -42,6 +46,8 @@ _TEXT_TESTS: Mapping[str, Callable[..., TextTest]] = {
     "mentions_any": Mentions, "starts_with": StartsWith, "ends_with": EndsWith,
 }  # fmt: skip
 _KINDS: dict[type, tuple[Type, str]] = {str: (Type.TEXT, "a text"), bool: (Type.FLAG, "true or false")}
+
+_NUMBER = re.compile(r"-?\d{1,300}(\.\d+)?")  # as the language writes it
 
 
 @dataclass(frozen=True)
@@ -90,22 +96,36 @@ class ConditionCompiler:
         self._open: list[str] = []
         self._expanded = 0
         self._endless: set[frozenset[str]] = set()  # circles that are reported
+        self._turns: Turns = {}
+        self._varies = False  # whether the condition at hand looks at a variable of a `for each`
+        self._varying: set[int] = set()  # the conjuncts that do, by the identity of their nodes
+        self._same: dict[int, tuple[Condition, Captures]] = {}  # those that do not, which are compiled once
+        self._molds: dict[int, _Mold] = {}  # those that compare with a text, by which others are made
+        self._flat: dict[tuple[int, ...], list[nodes.Condition]] = {}  # the conjuncts of parts of conditions
 
-    def guard(self, parts: list[nodes.Condition]) -> Guard:
+    def guard(
+        self, parts: Sequence[nodes.Condition], turns: Turns | None = None, state: Condition | None = None
+    ) -> Guard:
         """The guard of a rule: its own condition and those of the `given`s around it.
+
+        `turns` are those of the `for each`es around it; `state` is the state that it belongs to.
 
         Raises:
             Invalid: a part has a mistake.
         """
         self._expanded = 0
-        conjuncts = [conjunct for part in parts for conjunct in self._conjuncts(part)]
-        conditions: list[Condition] = []
+        self._turns = turns or {}
+        key = tuple(map(id, parts))
+        if not self._turns or key not in self._flat:
+            self._flat[key] = [conjunct for part in parts for conjunct in self._conjuncts(part)]
+        conjuncts = self._flat[key]
+        conditions: list[Condition] = [] if state is None else [state]
         nth: list[Test] = []
-        captures = Captures()
+        captures = _NO_CAPTURES
         failed = False
         for conjunct in conjuncts:
             try:
-                compiled, bound = self._condition(conjunct, counting=True)
+                compiled, bound = self._conjunct(conjunct)
             except Invalid:
                 failed = True
                 continue
@@ -113,13 +133,66 @@ class ConditionCompiler:
                 nth.append(compiled)
             else:
                 conditions.append(compiled)
-            captures = captures.both(bound)
+            captures = captures.both(bound) if bound is not _NO_CAPTURES else captures
         if failed:
             raise Invalid
+        if not self._turns:  # what contradicts itself in one turn may be as it should in another
+            check_contradiction([*conditions, *nth], self._diagnostics)
         if not conditions:
             return Guard(None, tuple(nth), captures)
         joined = conditions[0] if len(conditions) == 1 else And(parts[-1], tuple(conditions))
         return Guard(joined, tuple(nth), captures)
+
+    def value(self, node: nodes.Reference, turns: Turns) -> Any:
+        """What the variable of a `for each`, or a part of it, stands for.
+
+        Raises:
+            Invalid: there is no such part.
+        """
+        self._expanded = 0
+        self._turns = turns
+        return self._part(node, fields.CATALOGUE["body"])
+
+    def veiled(self, guard: Guard) -> Guard:
+        """What the guards that several turns of a `for each` make of one rule have in common, for the checker.
+
+        What differs is a test that follows from nothing, and from which nothing follows.
+        """
+        if guard.condition is None:
+            return guard
+        parts = guard.condition.parts if isinstance(guard.condition, And) else (guard.condition,)
+        veiled = tuple(_veiled(part) if id(part.node) in self._varying else part for part in parts)
+        return replace(guard, condition=veiled[0] if len(parts) == 1 else And(guard.condition.node, veiled))
+
+    def _conjunct(self, node: nodes.Condition) -> tuple[Condition, Captures]:
+        if not self._turns:
+            return self._condition(node, counting=True)
+        if id(node) in self._same:
+            return self._same[id(node)]
+        self._varies = False
+        mold = self._molds.get(id(node))
+        if mold is not None:
+            value = self._part(mold.reference, mold.field)
+            if isinstance(value, str):
+                return mold.cast(value), _NO_CAPTURES
+        compiled = self._condition(node, counting=True)
+        if not self._varies:
+            self._same[id(node)] = compiled
+            return compiled
+        self._varying.add(id(node))
+        self._keep_mold(node, compiled[0])
+        return compiled
+
+    def _keep_mold(self, node: nodes.Condition, compiled: Condition) -> None:
+        """Keep a test that compares with one text: that it makes sense is checked, whatever the text is."""
+        if isinstance(node, nodes.Comparison) and isinstance(node.operand, nodes.Reference):
+            if isinstance(compiled, Member):
+                texts: tuple[Any, ...] = compiled.values
+            else:
+                texts = compiled.wanted if isinstance(compiled, TextTest) else ()
+            if node.operator in _OF_ONE and len(texts) == 1 and isinstance(texts[0], str):
+                field = fields.CATALOGUE[node.field.name.text]
+                self._molds[id(node)] = _Mold(node.operand, field, compiled)
 
     def _conjuncts(self, condition: nodes.Condition) -> Iterator[nodes.Condition]:
         """The parts that all must hold, named conditions opened."""
@@ -174,6 +247,8 @@ class ConditionCompiler:
         captures = compiled[0][1]
         for _, bound in compiled[1:]:
             captures = captures.both(bound) if isinstance(node, nodes.All) else captures.either(bound)
+        if isinstance(node, nodes.All):
+            check_contradiction(conditions, self._diagnostics)
         return (And if isinstance(node, nodes.All) else Or)(node, conditions), captures
 
     def _comparison(self, node: nodes.Comparison, counting: bool) -> tuple[Condition, Captures]:
@@ -200,7 +275,7 @@ class ConditionCompiler:
         name = node.field.name
         field = fields.CATALOGUE.get(name.text)
         if field is None:
-            guess = did_you_mean(name.text, [*fields.CATALOGUE, *self._names.conditions])
+            guess = field_hint(name.text) or did_you_mean(name.text, [*fields.CATALOGUE, *self._names.conditions])
             help = guess or f"the fields are {', '.join(sorted(fields.CATALOGUE))}"
             if name.text == "otherwise":
                 help = "`otherwise` stands without `when`"
@@ -208,7 +283,8 @@ class ConditionCompiler:
                 help = f"`{name.text}` is a constant: a field stands first, as in `user is {name.text}`"
             self._refuse("E201", f"unknown field `{name.text}`", name.span, "a request has no such field", help)
         elif node.field.path and name.text not in fields.PARTED:
-            self._refuse("E202", f"`{name.text}` is {field.type.value}, so it has no parts", node.field.span)
+            message = f"`{name.text}` is {field.type.value}, so it has no parts"
+            self._refuse("E202", message, node.field.span, help=part_hint(node.field.path[-1]))
         return field
 
     def _check_operator(self, node: nodes.Comparison, field: fields.Field) -> None:
@@ -235,7 +311,7 @@ class ConditionCompiler:
         self, node: nodes.Comparison, tested: tuple[str, tuple[str | int, ...]]
     ) -> tuple[Condition, Captures]:
         regex: nodes.Node | None = node.operand
-        if isinstance(regex, nodes.Reference):
+        if isinstance(regex, nodes.Reference) and regex.path[0].text not in self._turns:
             regex = self._constant(regex)
         if not isinstance(regex, nodes.Regex):
             assert node.operand is not None
@@ -293,7 +369,9 @@ class ConditionCompiler:
                 self._refuse("E202", message, node.operand.span, help=self._instead(field, value))
         if node.ignoring_case:
             values = tuple(fold(value) if isinstance(value, str) else value for value in values)
-        return Member(node, tested, values, node.operator in ("not_equal", "not_member"), node.ignoring_case)
+        test = Member(node, tested, values, node.operator in ("not_equal", "not_member"), node.ignoring_case)
+        check_word(test, field, self._diagnostics)
+        return test
 
     @staticmethod
     def _instead(field: fields.Field, value: Any) -> str | None:
@@ -341,6 +419,8 @@ class ConditionCompiler:
         if isinstance(node, nodes.Reference):
             if node.text in field.words:
                 return node.text
+            if node.path[0].text in self._turns:
+                return self._part(node, field)
             value = self._constant(node, field.words)
             if isinstance(value, nodes.Regex | nodes.Rate | nodes.Jittered | nodes.Uniform):
                 help = f"write `matches {node.text}`" if isinstance(value, nodes.Regex) else None
@@ -357,11 +437,38 @@ class ConditionCompiler:
                 self._open.pop()
         self._refuse("E209", "a condition cannot hold a template", node.span, help="compare with a value")
 
+    def _part(self, node: nodes.Reference, field: fields.Field) -> Any:
+        """What the variable of a `for each` stands for in the turn at hand, or a part of it."""
+        self._varies = True
+        turn = self._turns[node.path[0].text]
+        if isinstance(turn, Item):
+            inner, self._turns = self._turns, turn.outer
+            try:
+                value = self._value(turn.node, field)
+            finally:
+                self._turns = inner
+        else:
+            value = turn.value
+        for number, name in enumerate(node.path[1:], 1):
+            if not isinstance(value, Mapping) or name.text not in value:
+                holder = ".".join(each.text for each in node.path[:number])
+                keys = value if isinstance(value, Mapping) else ()
+                message = f"`{holder}` has no `{name.text}`"
+                help = did_you_mean(name.text, keys) or (
+                    f"its keys are {', '.join(f'`{key}`' for key in keys)}" if keys else f"write `{holder}` alone"
+                )
+                self._refuse("E225", message, name.span, help=help)
+            value = value[name.text]
+        if isinstance(value, str) and not isinstance(turn, Item) and turn.texts:
+            return _typed(value, field.type)
+        return value
+
     def _constant(self, node: nodes.Reference, also: tuple[str, ...] = ()) -> nodes.Node:
         """What a bare name stands for."""
         value = self._names.constant(node)
         if value is None:
-            guess = did_you_mean(node.text, [*self._names.constants, *also, "true", "false", "null"])
+            known = [*self._names.constants, *also, "true", "false", "null"]
+            guess = value_hint(node.text) or did_you_mean(node.text, known)
             help = guess or f'for the text itself, write "{node.text}"'
             if node.path[0].text in fields.CATALOGUE:
                 help = "a field is compared with a value, not with another field"
@@ -371,5 +478,49 @@ class ConditionCompiler:
         return value
 
     def _refuse(self, code: str, message: str, span: Span, label: str = "", help: str | None = None) -> NoReturn:
+        if self._varies and self._turns and not label:
+            help = help if code == "E225" else None  # the others tell how to write it in a script
+            label = f"in {called(self._turns)}"
         self._diagnostics.report(code, message, span, label, help=help)
         raise Invalid
+
+
+_NO_CAPTURES = Captures()
+# The operators that compare with one value.
+_OF_ONE = {"equal", "not_equal", "contains", "mentions", "starts_with", "ends_with"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Mold:
+    """A test of one text that another turn of a `for each` makes with another text."""
+
+    reference: nodes.Reference
+    field: fields.Field
+    test: Condition
+
+    def cast(self, text: str) -> Test:
+        test = self.test
+        if isinstance(test, Member):
+            values = (fold(text) if test.ignoring_case else text,)
+            return Member(test.node, test.tested, values, test.negative, test.ignoring_case)
+        assert isinstance(test, TextTest)
+        wanted = words(text) if isinstance(test, Mentions) else fold(text) if test.ignoring_case else text
+        return type(test)(test.node, test.tested, (wanted,), test.every, test.ignoring_case)
+
+
+def _typed(text: str, type: Type) -> Any:
+    """A text of a file that has only texts, as the number or the flag that a field wants, if it is one."""
+    if type is Type.FLAG:
+        return {"true": True, "false": False}.get(text, text)
+    if type is Type.NUMBER and _NUMBER.fullmatch(text):
+        return float(text) if "." in text else int(text)
+    return text
+
+
+def _veiled(condition: Condition) -> Condition:
+    if isinstance(condition, Test):
+        name, path = condition.tested
+        return replace(condition, tested=(name, (*path, f"\0{id(condition.node)}")))
+    if isinstance(condition, Negation):
+        return replace(condition, part=_veiled(condition.part))
+    return replace(condition, parts=tuple(_veiled(part) for part in condition.parts))

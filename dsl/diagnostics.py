@@ -70,6 +70,10 @@ class Diagnostics:
         # A block that is used twice is compiled twice: its mistake is still one.
         self._found.setdefault((code, span), Diagnostic(code, message, Label(span, label), secondary, help))
 
+    @property
+    def has_errors(self) -> bool:
+        return any(diagnostic.is_error for diagnostic in self._found.values())
+
     def sorted(self) -> list[Diagnostic]:
         """All of them, those of one file together, in order of place."""
         files: dict[Source, int] = {}

@@ -61,7 +61,8 @@ def nearest(table: RuleTable, request: Request, session: Session) -> NearMiss | 
     found: NearMiss | None = None
     compared = 0
     for rule in table.rules[:MOST_RULES]:
-        moment = Moment(request, session, session.count(rule.key))
+        home = rule.home(request, session)
+        moment = Moment(request, home, home.count(rule.key))
         conjuncts = [*_conjuncts(rule), *rule.guard.nth]
         held = [conjunct.holds(moment) for conjunct in conjuncts]
         if all(held):

@@ -22,9 +22,14 @@ _ALLOWED = (
 _STATUS = re.compile(r"\s*(\d{3})\s*")
 
 
+FAULT = "fault"  # what the source of a fault is called in spans
+
+
 @lru_cache(256)
-def compile_fault(text: str) -> Statement:
+def compile_fault(text: str, *, socket: bool = False) -> Statement:
     """Compile a fault for `Script.perform`: statements in the language, or a status alone (`429` is `fail 429`).
+
+    `socket` is whether it comes before an answer on a socket, which can be closed.
 
     Raises:
         ScriptError: it is none.
@@ -32,11 +37,11 @@ def compile_fault(text: str) -> Statement:
     if status := _STATUS.fullmatch(text):
         text = f"fail {status[1]}"
     diagnostics = Diagnostics()
-    body = parse_body(Source("fault", text), diagnostics)
+    body = parse_body(Source(FAULT, text), diagnostics)
     compiled: Statement | None = None
     if body is not None:
         _check(body, diagnostics)
-        compiled = BodyCompiler(Names(), diagnostics).compile(body, Context("fault", socket=True))
+        compiled = BodyCompiler(Names(), diagnostics).compile(body, Context(FAULT, socket=socket))
     found = diagnostics.sorted()
     if compiled is None or any(diagnostic.is_error for diagnostic in found):
         raise ScriptError(found)

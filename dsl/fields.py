@@ -37,6 +37,7 @@ class Field:
     words: tuple[str, ...] = ()
 
 
+_ENDPOINTS = ("chat", "responses", "embeddings", "socket", "other")
 _ROLES = ("user", "assistant", "tool", "system", "developer", "function")
 
 CATALOGUE: Mapping[str, Field] = {
@@ -60,7 +61,7 @@ CATALOGUE: Mapping[str, Field] = {
         Field("n", Type.NUMBER, "How many choices are asked for."),
         Field("seed", Type.NUMBER, "The request's own seed."),
         Field("stream", Type.FLAG, "Whether the answer is to be streamed."),
-        Field("endpoint", Type.TEXT, "Which endpoint was called.", ("chat", "responses", "embeddings", "socket")),
+        Field("endpoint", Type.TEXT, "Which endpoint was called.", _ENDPOINTS),
         Field("transport", Type.TEXT, "How the answer travels.", ("json", "sse", "websocket")),
         Field("session", Type.TEXT, "The name of the session that the request belongs to."),
         Field("path", Type.TEXT, "The path of the URL, with `/v1`."),

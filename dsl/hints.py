@@ -12,9 +12,11 @@ from collections.abc import Callable, Set
 
 from dsl import fields
 from dsl.diagnostics import did_you_mean
+from dsl.phrases import phrase_hint
 
 TEXTS = {"TEXT", "LONG_TEXT", "LITERAL", "LONG_LITERAL"}
 _ANY_TEXT = "TEXT LONG_TEXT LITERAL LONG_LITERAL"
+_RULE = re.compile(r"\b(?:when|otherwise)\b")
 _STATEMENT = "REPLY"  # stands for all of them: where one is accepted, each is
 
 # Words of other languages, and the word of this one.
@@ -28,13 +30,14 @@ _SYNONYMS = {
     "error": "fail", "raise": "fail", "throw": "fail", "reject": "fail",
     "abort": "cut", "disconnect": "cut", "drop": "cut", "stop": "finish", "end": "finish",
     "tool": "call", "invoke": "call", "tool_call": "call", "function_call": "call",
+    "latency": "ttft", "speed": "pace", "throughput": "pace", "assert": "expect",
     "loop": "repeat", "random": "pick", "choose": "pick", "maybe": "chance", "reason": "think",
     "import": "include", "load": "include", "var": "let", "const": "let", "set": "let",
     "def": "define", "fn": "define", "func": "define", "function": "define", "macro": "define",
     "equals": "is", "eq": "is", "equal": "is", "are": "is", "isnt": "is not", "includes": "contains",
     "contain": "contains", "like": "contains", "mention": "mentions", "says": "mentions", "match_regex": "matches",
     "startswith": "starts with", "starts_with": "starts with", "begins": "starts with",
-    "endswith": "ends with", "ends_with": "ends with", "xor": "or", "between": "in", "exists": "has",
+    "endswith": "ends with", "ends_with": "ends with", "xor": "or",
 }  # fmt: skip
 
 # What stands right before the mistake, the terminals that are the mistake ("" is any), and the way out.
@@ -69,11 +72,15 @@ _MISFITS: list[tuple[str, str, str]] = [
     ("NUMBER", "RATE", "a pace has a unit: `40 tok/s`; also `chunk/s`, `char/s`, `byte/s`"),
     (_ANY_TEXT, "REGEX", "a regular expression stands between slashes: `/…/`"),
     ("REGEX", "TEXT", "`matches` is the test that takes a regular expression"),
+    ("NUMBER TRUE FALSE NULL", "IS", "put an operator in between, such as `is` or `>`"),
     (_ANY_TEXT, "IS", "put an operator in between, such as `is`, `contains` or `mentions`"),
     (_ANY_TEXT, "LSQB", "put it in brackets: `[\"…\"]`"),
     (f"{_ANY_TEXT} NUMBER TRUE FALSE NULL", "NOT", "each part names its field: `user is \"a\" or user is \"b\"`"),
     ("NAME", "TEXT", "put it in quotes"),
     (_ANY_TEXT, "NAME", "write it without quotes"),
+    (_ANY_TEXT, _STATEMENT, "say it: `reply \"…\"`"),
+    (_ANY_TEXT, "RULE", "one `reply` says one text; several statements stand in braces: `{ … }`"),
+    ("COMMA", "RULE", "leave out the `,`"),
     ("COMMA", _STATEMENT, "statements need nothing between them, or a `;`"),
     ("IS", "EQUAL", "write `=`"),
     ("EXPR", "TEXT", "put it in a text: `\"{{ … }}\"`"),
@@ -98,9 +105,13 @@ def word_hint(word: str, keywords: Set[str]) -> str | None:
     return did_you_mean(word, keywords)
 
 
-def token_hint(before: str, found: str, accepts: Set[str], *, word: bool = False) -> str | None:
-    """The way out of a token of terminal `found` behind the text `before`, where `accepts` were accepted. `word`
-    says whether it is a word of the language."""
+def token_hint(before: str, found: str, accepts: Set[str], *, rest: str = "", word: bool = False) -> str | None:
+    """The way out of a token of terminal `found` behind the text `before`, where `accepts` were accepted.
+
+    `rest` is the text from the token on, `word` whether it is a word of the language.
+    """
+    if rest and (help := phrase_hint(before, rest)) is not None:
+        return help
     row = before[-200:]
     for shape, terminals, help in _SHAPES:
         if (not terminals or found in terminals.split()) and shape.search(row):
@@ -110,6 +121,8 @@ def token_hint(before: str, found: str, accepts: Set[str], *, word: bool = False
             return help
     if word and "LBRACE" in accepts and _STATEMENT not in accepts:
         return "put it in braces: `{ … }`"
+    if word and "RULE" in accepts and _RULE.search(before):
+        return 'several statements stand in braces: `when … { reply "…"; wait 1s }`'
     if word and "RULE" in accepts:
         return 'a statement stands in a rule: `otherwise reply "…"`'
     return None

@@ -32,7 +32,7 @@ class Limit:
     bucket: str
 
     def perform(self, on: Performance) -> None:
-        on.limits[self.bucket] = self
+        on.limits[on.scope.counter(self.bucket)] = self, on.scope
         request = on.scope.request
         needed = 1 if self.kind == "requests" else request.messages.tokens
         subject = f"{request.model or 'this model'} in organization org-mock on {self.name}: Limit {self.amount}"
@@ -67,8 +67,9 @@ class Limit:
         return f"{self.kind} per {unit} ({self.kind[0].upper()}P{unit[0].upper()})"
 
     def _take(self, on: Performance, amount: float, *, overdraw: bool = False) -> tuple[bool, float]:
+        bucket = on.scope.counter(self.bucket)
         return on.session.take(
-            self.bucket, amount, capacity=self.amount, period=self.period, now=on.clock(), overdraw=overdraw
+            bucket, amount, capacity=self.amount, period=self.period, now=on.instant, overdraw=overdraw
         )
 
 

@@ -13,7 +13,7 @@ way to an event and nowhere else:
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Protocol
@@ -84,17 +84,15 @@ class Armed:
 class Performance:
     """Performs one body. `scope` and `choice` are those of the statement at hand.
 
-    `clock` tells the seconds of a monotonic clock. `limits` are those that were performed, by bucket.
+    `clock` tells the seconds of a monotonic clock. `limits` are those that were performed, by bucket, with their
+    scopes.
     `logprobs` is how many alternatives each token gets, or None if they are not weighed.
     """
 
-    def __init__(
-        self, scope: Scope, session: Session, random: Random, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, scope: Scope, random: Random, clock: Callable[[], float] = time.monotonic) -> None:
         self.scope = scope
-        self.session = session
         self.random = random
-        self.clock = clock
+        self.instant = clock()  # one time for all limits: how long the rest takes must not show in them
         self.now = 0.0
         self.events: list[timeline.Event] = []
         self.choice = 0
@@ -103,7 +101,7 @@ class Performance:
         self.meta: dict[str, Any] = {}
         self.dialect = "standard"
         self.split: timeline.Split | None = None
-        self.limits: dict[str, Limit] = {}
+        self.limits: dict[str, tuple[Limit, Scope]] = {}
         self.logprobs: int | None = None
         self._own_headers: list[tuple[str, str]] = []
         self._settled_headers: list[tuple[str, str]] = []
@@ -118,6 +116,11 @@ class Performance:
         self._finished: set[int] = set()
         self._choices = 0
         self._steps: dict[str, int] = {}
+
+    @property
+    def session(self) -> Session:
+        """Where the statement at hand counts and remembers."""
+        return self.scope.session
 
     # -- time
 
@@ -206,9 +209,10 @@ class Performance:
 
     def step(self, counter: str) -> int:
         """Which step of a sequence it is, from 1: it moves on once an answer, however often it is performed."""
-        if counter not in self._steps:
-            self._steps[counter] = self.session.advance(counter)
-        return self._steps[counter]
+        own = self.scope.counter(counter)
+        if own not in self._steps:
+            self._steps[own] = self.session.advance(own)
+        return self._steps[own]
 
     def add(self, event: timeline.Event) -> None:
         if len(self.events) >= MOST_EVENTS:
@@ -318,11 +322,18 @@ class Performance:
         ]
 
     def run(
-        self, defaults: Sequence[Statement], body: Statement, *, span: Span, fault: Statement | None = None
+        self,
+        defaults: Sequence[Statement],
+        body: Statement,
+        *,
+        span: Span,
+        fault: Statement | None = None,
+        bind: Callable[[Scope], Scope] = lambda scope: scope,
     ) -> timeline.Timeline:
         """Perform the defaults, the fault and the body, to the end.
 
-        `span` is named by errors that have no better place.
+        `span` is named by errors that have no better place. `bind` makes the scope of the body from that of the
+        answer.
 
         Raises:
             PerformError: a template failed, or the answer grew too large.
@@ -334,6 +345,7 @@ class Performance:
             if fault is not None:
                 fault.perform(self)
                 self.settle_headers()
+            self.scope = bind(self.scope)
             body.perform(self)
             self._outlast()
         except Ended:
@@ -353,8 +365,13 @@ class Performance:
             self.meta,
             self.dialect,
             self.split,
-            _tightest(limit.settle(self) for limit in self.limits.values()),
+            _tightest(self._settled()),
         )
+
+    def _settled(self) -> Iterator[timeline.Budget]:
+        for limit, scope in self.limits.values():
+            self.scope = scope
+            yield limit.settle(self)
 
 
 def _tightest(budgets: Iterable[timeline.Budget]) -> tuple[timeline.Budget, ...]:

@@ -34,11 +34,17 @@ class Names:
 
 @dataclass
 class Resolved:
-    """The items of a script in order, without includes; the files that they came from; the names."""
+    """The items of a script in order, without includes; the files that they came from; the names.
+
+    `paths` are those of its sources, and `folder` is where everything that it reads must lie; a script that is in
+    no file has neither.
+    """
 
     items: list[nodes.Item]
     files: list[Path]
     names: Names
+    paths: dict[Source, Path] = field(default_factory=dict)
+    folder: Path | None = None
 
 
 class Resolver:
@@ -48,6 +54,7 @@ class Resolver:
         self._folder = folder.resolve() if folder else None
         self._diagnostics = diagnostics
         self._files: list[Path] = []
+        self._paths: dict[Source, Path] = {}
         self._called = ""
 
     def resolve(self, source: Source, path: Path | None) -> Resolved | None:
@@ -58,10 +65,11 @@ class Resolver:
             return None
         if path is not None:
             self._files.append(path.resolve())
+            self._paths[source] = self._files[0]
         items = self._splice(script, self._files[:])
         if items is None:
             return None
-        return Resolved(items, self._files, self._names(items))
+        return Resolved(items, self._files, self._names(items), self._paths, self._folder)
 
     # -- includes
 
@@ -104,6 +112,7 @@ class Resolver:
         except UnicodeDecodeError:
             return self._refuse("E216", f"`{written}` is not UTF-8 text", span)
         self._files.append(path)
+        self._paths[source] = path
         script = parse(source, self._diagnostics)
         return None if script is None else self._splice(script, [*open_files, path])
 
@@ -127,15 +136,16 @@ class Resolver:
                     secondary=Label(first.span, "the first"),
                 )
         reserved = keywords()
-        for name in [let.name for let in names.constants.values()] + [
-            let.name for let in names.conditions.values()
-        ]:
+        given = [let.name for let in names.constants.values()]
+        given += [let.name for let in names.conditions.values()]
+        for name in given + [name for item in items for name in _variables(item)]:
             if name.text in reserved or name.text in fields.CATALOGUE:
                 kind = "a field of the request" if name.text in fields.CATALOGUE else "a word of the language"
                 self._diagnostics.report("E210", f"`{name.text}` is {kind} already", name.span)
         return names
 
     def _named(self, items: list[nodes.Item], names: Names) -> Iterator[tuple[str, nodes.Name]]:
+        scenarios: set[str] = set()
         for item in items:
             if isinstance(item, nodes.Let):
                 names.constants.setdefault(item.name.text, item)
@@ -150,18 +160,34 @@ class Resolver:
             elif isinstance(item, nodes.Test) and isinstance(item.name, nodes.Text):
                 yield "tests", nodes.Name(item.name.value, span=item.name.span)
             elif isinstance(item, nodes.Socket):
-                inside = (inner for inner in item.items if isinstance(inner, nodes.Rule | nodes.Given))
-                yield from (("rule", name) for inner in inside for name in rule_names(inner))
-            elif isinstance(item, nodes.Rule | nodes.Given):
-                yield from (("rules", name) for name in rule_names(item))
+                yield from (("rule", name) for name in _rule_names(item))
+            else:
+                if isinstance(item, nodes.Scenario):
+                    yield "scenarios", item.name
+                    if item.name.text not in scenarios:
+                        yield from ((f"states of `{item.name.text}`", state.name) for state in item.states)
+                    scenarios.add(item.name.text)
+                yield from (("rules", name) for name in _rule_names(item))
 
 
-def rule_names(item: nodes.Rule | nodes.Given) -> Iterator[nodes.Name]:
-    """The names of a rule, or of all rules under a `given`."""
-    if isinstance(item, nodes.Rule):
-        if item.name is not None:
-            yield item.name
-    else:
-        for inner in item.rules:
-            if isinstance(inner, nodes.Rule | nodes.Given):
-                yield from rule_names(inner)
+def _rule_names(item: nodes.Node) -> Iterator[nodes.Name]:
+    """The names of a rule, or of all rules in an item. Those of a `for each` are given once."""
+    return (rule.name for rule in _inside(item) if isinstance(rule, nodes.Rule) and rule.name is not None)
+
+
+def _variables(item: nodes.Node) -> Iterator[nodes.Name]:
+    return (each.variable for each in _inside(item) if isinstance(each, nodes.ForEach))
+
+
+def _inside(item: nodes.Node) -> Iterator[nodes.Node]:
+    """The item and all that holds rules in it, down to the rules."""
+    yield item
+    inner: tuple[nodes.Node, ...] = ()
+    if isinstance(item, nodes.Given | nodes.ForEach | nodes.State):
+        inner = item.rules
+    elif isinstance(item, nodes.Scenario):
+        inner = item.states
+    elif isinstance(item, nodes.Socket):
+        inner = item.items
+    for each in inner:
+        yield from _inside(each)

@@ -13,6 +13,8 @@ from dsl.templates import to_json
 from dsl.values import ListMaker, Maker, PerformError
 
 LONGEST_DELAY = 1e9  # seconds
+_UNITS = {"ms": 1e-3, "us": 1e-6, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION = re.compile(r"(\d{1,20}(?:\.\d{1,20})?)(ms|us|s|m|h)")
 _NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 # -- times ------------------------------------------------------------------------------------
@@ -36,12 +38,14 @@ class Delay:
 
 @dataclass(frozen=True, slots=True)
 class GivenDelay:
-    """A time that a block is given as a parameter, in seconds."""
+    """A time that a block is given as a parameter, or that stands in data: seconds, or a text like `50ms`."""
 
     maker: Maker
 
     def seconds(self, on: Performance) -> float:
         value = self.maker.make(on.scope)
+        if isinstance(value, str) and (written := _DURATION.fullmatch(value.strip())):
+            value = float(written[1]) * _UNITS[written[2]]
         if not is_number(value) or not 0 <= value <= LONGEST_DELAY:
             raise PerformError(f"{value!r} is not a duration", self.maker.node.span)
         return float(value)
@@ -443,6 +447,17 @@ class Use:
         on.scope = outer.within({name: maker.make(outer) for name, maker in self.parameters})
         self.body.perform(on)
         on.scope = outer
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """Moves a scenario to a state, from the next answer on."""
+
+    scenario: str
+    state: str
+
+    def perform(self, on: Performance) -> None:
+        on.session.go(self.scenario, self.state)
 
 
 @dataclass(frozen=True, slots=True)

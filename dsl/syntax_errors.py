@@ -13,9 +13,10 @@ from lark import Token
 
 from dsl.diagnostics import Diagnostics, Label, one_of
 from dsl.hints import TEXTS, character_hint, shown, token_hint, word_hint
+from dsl.phrases import is_assigned, phrase_hint
 from dsl.source import Source, Span
 
-_FOREIGN = re.compile(r"[=!]={1,2}|=~|=>|&&|\|\||[=~!&|]")
+_FOREIGN = re.compile(r"[=!]={1,2}|=~|=>|->|&&|\|\||[=~!&|]")
 _SPELLINGS = {
     "==": "is", "===": "is", "=": "is", "!=": "is not", "!==": "is not", "<>": "is not", "=~": "matches",
     "~": "matches", "&&": "and", "&": "and", "||": "or", "|": "or", "!": "not",
@@ -40,6 +41,8 @@ _BRACES = re.compile(
     r"|(?<=matches )\s*/(?:\\.|[^/\\\n])+/|(?<== )/(?:\\.|[^/\\\n])+/|[{}]"
 )
 _TOP_LEVEL = set("include let define defaults rule when otherwise given scenario socket test".split())
+# An expression that ends before a brace in it does, where an object ends inside of another.
+_EARLY_END = re.compile(r"\{\{[^{}\n]*\{[^}\n]*\}\}\s*\Z")
 _FLAGS = re.compile(r"(?:matches|=)\s*/(?:\\.|[^/\\\n])+/[imsx]*\Z")
 _BEFORE = re.compile(r"([A-Za-z_-]+)(?:\s+([A-Za-z_-]+))?\s*\Z")
 
@@ -59,7 +62,9 @@ def describe_character(source: Source, at: int, diagnostics: Diagnostics) -> boo
     """Report that no token begins at `at`. False if what follows cannot be made sense of."""
     rest = source.text[at:].split("\n", 1)[0].rstrip("\r")
     quotes = rest[:3]
-    if foreign := _FOREIGN.match(rest):
+    if (foreign := _FOREIGN.match(rest)) and is_assigned(source.text[:at]):
+        _needless(source, at, foreign[0], diagnostics)
+    elif foreign:
         _foreign(source, at, foreign[0], diagnostics)
     elif quotes in ('"""', "'''"):
         if quotes in rest[3:]:
@@ -120,7 +125,8 @@ def describe_token(
     # Where a keyword is not accepted it comes as a name.
     kind = next((terminal for terminal, word in words.items() if word == token), token.type)
     word = str(token).isalpha() and kind != "NAME"
-    help = token_hint(source.text[start:at], ".." if token == ".." else kind, accepts, word=word)
+    rest = source.text[at : at + 80]
+    help = token_hint(source.text[start:at], ".." if token == ".." else kind, accepts, rest=rest, word=word)
     if ended:
         last = max(len(source.text.rstrip()), 1)
         span = source.span(last - 1, last)
@@ -150,9 +156,18 @@ def _foreign_operator(source: Source, at: int, diagnostics: Diagnostics) -> bool
             _foreign(source, at - 1, "<>", diagnostics)
         return True
     foreign = _FOREIGN.match(text, at)
-    if foreign:
+    if foreign and text[at - 1 : at + 1] == ":=":
+        return False
+    if foreign and is_assigned(text[:at]):
+        _needless(source, at, foreign[0], diagnostics)
+    elif foreign:
         _foreign(source, at, foreign[0], diagnostics)
     return foreign is not None
+
+
+def _needless(source: Source, at: int, operator: str, diagnostics: Diagnostics) -> None:
+    span = source.span(at, at + len(operator))
+    diagnostics.report("E106", f"`{operator}` is not an operator here", span, help=f"leave out the `{operator}`")
 
 
 def _foreign(source: Source, at: int, operator: str, diagnostics: Diagnostics) -> None:
@@ -171,7 +186,11 @@ def _braces(
     """Whether the mistake is a brace that is never closed, or one that closes nothing."""
     unclosed, stray = _unbalanced(source, start, len(source.text))
     if token.type == "RBRACE" and at in stray:
-        diagnostics.report("E104", "this `}` closes nothing", source.span(at, at + 1))
+        early = _EARLY_END.search(source.text, start, at)
+        help = (
+            "an expression ends at the first `}}`: put a space between the two that are inside" if early else None
+        )
+        diagnostics.report("E104", "this `}` closes nothing", source.span(at, at + 1), help=help)
         return True
     if token.type == "LBRACE" and source.text[at - 1 : at + 1] == "{{":
         _misplaced_expression(source, at - 1, diagnostics)
@@ -231,6 +250,8 @@ def _missing_operand(
     help = None
     if token.type in ("REGEX", "COLON", "EXPR"):
         help = token_hint("", token.type, accepts)
+    elif token.type != "$END":
+        help = phrase_hint(source.text[start:end] + " ", source.text[end:].lstrip()[:80])
     span = source.span(end, min(end + 1, len(source.text)))
     diagnostics.report("E107", f"`{word}` needs {needs}", span, found, help=help)
     return True

@@ -13,17 +13,31 @@ from dsl.condition_compiler import Guard
 from dsl.conditions import Moment
 from dsl.performance import Statement
 from dsl.request import Request
+from dsl.scenarios import Scenario
 from dsl.session import Session
+from dsl.values import Maker, Scope
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A compiled rule. `key` names its counters in a session: its own name, or else its place."""
+    """A compiled rule.
+
+    Attributes:
+        key: names its counters in a session: its own name, or else its place; with its `turn`.
+        scenario: the one of whose states it is, or None.
+        bound: what the variables of the `for each`es around it stand for, the outermost first.
+        turn: which turn of those it is, as a text; empty if there are none around it.
+        row: the rows of data that it is made from, ` row 17`; empty if it is from none.
+    """
 
     node: nodes.Rule
     key: str
     guard: Guard
     body: Statement
+    scenario: Scenario | None = None
+    bound: tuple[tuple[str, Maker], ...] = ()
+    turn: str = ""
+    row: str = ""
 
     @property
     def name(self) -> str | None:
@@ -31,8 +45,18 @@ class Rule:
 
     @property
     def place(self) -> str:
-        """`FILE:LINE`."""
-        return f"{self.node.span.source.name}:{self.node.span.line}"
+        """`FILE:LINE`, and of a rule made from data the row: `FILE:LINE row 17`."""
+        return f"{self.node.span.source.name}:{self.node.span.line}{self.row}"
+
+    def home(self, request: Request, session: Session) -> Session:
+        """Where the rule counts and remembers: `session`, or the one that its scenario keeps in it."""
+        return session if self.scenario is None else self.scenario.home(request, session)
+
+    def bind(self, scope: Scope, session: Session) -> Scope:
+        """The scope of the rule's body, which remembers in `session`, within that of the answer."""
+        for name, maker in self.bound:
+            scope = scope.within({name: maker.make(scope)})
+        return scope.of_rule(session, self.turn)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +79,17 @@ class RuleTable:
         answers then.
         """
         moment = Moment(request, session)
+        scenario: Scenario | None = None
         for rule in self.rules:
             guard = rule.guard
+            if rule.scenario is not scenario:
+                scenario = rule.scenario
+                moment.session = rule.home(request, session)
             if guard.condition is not None and not guard.condition.holds(moment):
                 if moment.captures:  # part of a conjunction may have bound something
                     moment.captures = {}
                 continue
-            moment.nth = session.advance(rule.key)
+            moment.nth = moment.session.advance(rule.key)
             if all(test.holds(moment) for test in guard.nth):
                 return Match(rule, moment.captures, moment.nth)
             moment.captures = {}

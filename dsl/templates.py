@@ -158,15 +158,32 @@ class Template:
         """Those of its names that it knows may be absent: it tests them or gives them a default."""
         return self._read[1]
 
+    @property
+    def parts(self) -> frozenset[tuple[str, str]]:
+        """The parts of its names that it reads, as in `{{ row.answer }}`, but for those that it tests first."""
+        return self._read[2]
+
     @cached_property
-    def _read(self) -> tuple[frozenset[str], frozenset[str]]:
+    def _read(self) -> tuple[frozenset[str], frozenset[str], frozenset[tuple[str, str]]]:
         try:
             tree = self._parse()
             loader = next(tree.find_all(_LOADERS), None)
             if loader is not None:
                 raise BadTemplate("a template cannot load another", loader.lineno)
             tested = {name for guard in tree.find_all(_GUARDS) for name in _tested(guard)}
-            return frozenset(meta.find_undeclared_variables(tree)) - _BUILTINS, frozenset(tested)
+            needed = frozenset(meta.find_undeclared_variables(tree)) - _BUILTINS
+            guarded = {
+                id(part)
+                for guard in tree.find_all(_GUARDS)
+                for tested in _looked_at(guard)
+                for part in tested.find_all(nodes.Getattr)
+            }
+            parts = {
+                (part.node.name, part.attr)
+                for part in tree.find_all(nodes.Getattr)
+                if isinstance(part.node, nodes.Name) and part.node.name in needed and id(part) not in guarded
+            }
+            return needed, frozenset(tested), frozenset(parts)
         except jinja2.TemplateSyntaxError as error:
             raise _in_our_words(error.message or "it cannot be parsed", error.lineno) from None
         except RecursionError:
@@ -229,6 +246,16 @@ def _tested(guard: nodes.Node) -> Iterator[str]:
             yield from _truth(guard.left)
         case nodes.Not():
             yield from _truth(guard.node)
+
+
+def _looked_at(guard: nodes.Node) -> list[nodes.Node]:
+    """What a test, a default or a condition looks at, which may therefore be absent."""
+    match guard:
+        case nodes.Filter(name="default" | "d") | nodes.Test() | nodes.Or() | nodes.And() | nodes.Not():
+            return [guard]
+        case nodes.If() | nodes.CondExpr():
+            return [guard.test]
+    return []
 
 
 def _truth(expression: nodes.Node) -> Iterator[str]:

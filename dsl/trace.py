@@ -8,7 +8,6 @@ that would answer too, if only it stood higher, is what its author looks for.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,7 +98,7 @@ class Trace:
 
 def trace(tables: Sequence[RuleTable], request: Request, session: Session) -> Trace:
     """How the rules of `tables`, one table after the other, would take `request` now. Nothing is moved."""
-    seen = _copied(session)
+    seen = session.twin()
     verdicts: list[Verdict] = []
     answer: Verdict | None = None
     for rule in (rule for table in tables for rule in table.rules):
@@ -113,15 +112,8 @@ def trace(tables: Sequence[RuleTable], request: Request, session: Session) -> Tr
     return Trace(tuple(verdicts), None, near, reason, skeleton(request), session.name)
 
 
-def _copied(session: Session) -> Session:
-    """The session in a copy whose counters can move."""
-    twin = copy(session)
-    for name, value in vars(session).items():
-        setattr(twin, name, copy(value))
-    return twin
-
-
 def _verdict(rule: Rule, request: Request, session: Session, *, first: bool) -> Verdict:
+    session = rule.home(request, session)
     guard, moment = rule.guard, Moment(request, session)
     if guard.condition is not None and not guard.condition.holds(moment):
         return Verdict(rule, False, _failure(rule, Moment(request, session, session.count(rule.key))), {}, None)

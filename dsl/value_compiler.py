@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from dsl import fields, nodes
 from dsl.condition_compiler import DEEPEST_NAMES, MOST_NAMES, Captures
 from dsl.diagnostics import Diagnostics, Label, did_you_mean, one_of
 from dsl.helpers import HELPERS
 from dsl.literals import Decoded
+from dsl.loops import Keys
+from dsl.phrases import value_hint
 from dsl.resolver import Names
+from dsl.scenarios import Scenario
 from dsl.source import Span
 from dsl.templates import BadTemplate, Template, has_markup
 from dsl.values import ListMaker, Literal, Maker, ObjectMaker, Rendered, Variable
@@ -21,15 +25,23 @@ _JSON_WORDS = ("true", "false", "null")
 
 @dataclass(frozen=True)
 class Context:
-    """Where a body stands: the key of its rule, the captures of its condition, the names of its blocks.
+    """Where a body stands.
 
-    `socket` is whether it may only be performed on a socket, or may be for all that is known.
+    Attributes:
+        key: that of its rule; empty for a block by itself, of which nobody knows where it will be used.
+        captures: those of its rule's condition.
+        locals: the names of its blocks' parameters, and what else is there besides what all see.
+        socket: whether it may only be performed on a socket, or may be for all that is known.
+        scenario: the one of whose states its rule is, or None.
+        loops: the variables of the `for each`es around its rule; they are locals, too.
     """
 
     key: str
     captures: Captures = Captures()  # noqa: RUF009 (it is immutable)
     locals: frozenset[str] = frozenset()
     socket: bool = False
+    scenario: Scenario | None = None
+    loops: Mapping[str, Keys | None] = field(default_factory=dict)
 
 
 class ValueCompiler:
@@ -52,7 +64,9 @@ class ValueCompiler:
     def with_locals(self, names: Iterable[str]) -> Iterator[None]:
         """More names for what is compiled inside."""
         outer = self.context
-        self.context = replace(outer, locals=outer.locals | frozenset(names))
+        names = frozenset(names)
+        loops = {name: keys for name, keys in outer.loops.items() if name not in names}
+        self.context = replace(outer, locals=outer.locals | names, loops=loops)
         yield
         self.context = outer
 
@@ -100,6 +114,8 @@ class ValueCompiler:
     def reference(self, node: nodes.Reference) -> Maker:
         """A maker of what a bare name stands for: a parameter, or a constant."""
         if node.path[0].text in self.context.locals:
+            if len(node.path) > 1:
+                self._check_key(node.path[0].text, node.path[1].text, node.path[1].span, always=True)
             return Variable(node, tuple(name.text for name in node.path))
         value = self._names.constant(node)
         if value is None:
@@ -109,7 +125,7 @@ class ValueCompiler:
                     f'what a request or a condition gives stands in a template: "{{{{ {node.text} }}}}"'
                 )
             else:
-                help = did_you_mean(node.text, {*self._names.constants, *self.context.locals, *_JSON_WORDS})
+                help = value_hint(node.text) or did_you_mean(node.text, {*self._names.constants, *self.context.locals, *_JSON_WORDS})
             help = help or f'for the text itself, write "{node.text}"'
             self._refuse("E203", f"nothing is called `{node.text}`", node.span, help=help)
             return Literal(node, "")
@@ -120,6 +136,20 @@ class ValueCompiler:
             return Literal(node, "")
         with self.opened(node.text, node.span):
             return self.value(value)
+
+    def _check_key(self, variable: str, key: str, span: Span, *, always: bool = False) -> None:
+        """Report a key that nothing has which a variable of a `for each` stands for, or not `always`."""
+        known = self.context.loops.get(variable)
+        if known is None:
+            return
+        keys = known.lacking
+        if key not in keys:
+            all_keys = f"its keys are {', '.join(f'`{each}`' for each in sorted(keys))}" if keys else None
+            help = did_you_mean(key, keys) or all_keys or f"write `{variable}` alone"
+            self._refuse("E225", f"`{variable}` has no `{key}`", span, help=help)
+        elif always and keys[key] is not None:
+            help = f"a template can give a default: \"{{{{ {variable}.{key} | default('?') }}}}\""
+            self._refuse("E225", f"`{variable}` has no `{key}`", span, f"in {keys[key]}", help=help)
 
     def can_open(self, name: str, span: Span) -> bool:
         """Whether a block or a constant can be put in its place: what refers to itself, or doubles, has no end."""
@@ -150,6 +180,9 @@ class ValueCompiler:
             return Literal(node, "")
         if not self.context.captures.unknown:
             self._check_names(node, template)
+        for variable, key in sorted(template.parts):
+            if variable in self.context.loops:
+                self._check_key(variable, key, self._find_part(node, template, variable, key))
         bound = self.context.captures.all | self.context.locals
         for name in sorted(template.names & self._names.constants.keys() - bound):
             let = self._names.constants[name]
@@ -175,6 +208,10 @@ class ValueCompiler:
 
     def _find(self, node: nodes.Text | nodes.Expression, template: Template, name: str) -> Span:
         return self._inside(node, *template.find(name))
+
+    def _find_part(self, node: nodes.Text | nodes.Expression, template: Template, name: str, part: str) -> Span:
+        found = re.search(rf"\b{re.escape(name)}\s*\.\s*({re.escape(part)})\b", template.source)
+        return self._find(node, template, name) if found is None else self._inside(node, *found.span(1))
 
     @staticmethod
     def _inside(node: nodes.Text | nodes.Expression, start: int, end: int) -> Span:

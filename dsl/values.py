@@ -31,7 +31,7 @@ class PerformError(Exception):
 class Scope:
     """The names of a performance: its own locals, what the condition captured, helpers, fields, constants."""
 
-    __slots__ = ("_constants", "_helpers", "_locals", "_nth", "_request", "_session")
+    __slots__ = ("_constants", "_helpers", "_locals", "_nth", "_request", "_session", "_turn")
 
     def __init__(
         self,
@@ -48,6 +48,16 @@ class Scope:
         self._session = session
         self._nth = nth
         self._constants = constants
+        self._turn = ""
+
+    @property
+    def session(self) -> Session:
+        """Where it is counted and remembered."""
+        return self._session
+
+    def counter(self, name: str) -> str:
+        """The name of a counter of a statement, which each turn of a `for each` has its own of."""
+        return f"{name}\0{self._turn}" if self._turn else name
 
     @property
     def request(self) -> Request:
@@ -71,6 +81,13 @@ class Scope:
         """This scope with more locals."""
         inner = Scope({}, self._helpers, self._request, self._session, self._nth, self._constants)
         inner._locals = {**self._locals, **names}
+        inner._turn = self._turn
+        return inner
+
+    def of_rule(self, session: Session, turn: str) -> Scope:
+        """This scope for a rule that counts and remembers in `session`, made in this turn of a `for each`."""
+        inner = self.within({})
+        inner._session, inner._turn = session, turn
         return inner
 
 

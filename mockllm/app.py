@@ -9,6 +9,8 @@ from typing import Any
 from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
+from dsl import tokens
+from dsl.session_names import session_name
 from mockllm import (
     __version__,
     chat_socket,
@@ -16,19 +18,19 @@ from mockllm import (
     explain_views,
     responses_socket,
     responses_views,
+    script_paths,
     script_socket,
 )
-from mockllm.apis import chat, chat_request, errors, models, replies
+from mockllm.apis import chat, chat_request, embeddings, embeddings_request, errors, models, replies
 from mockllm.apis.errors import ApiError
 from mockllm.cors import CrossOrigin
 from mockllm.journal import Recorder
-from mockllm.mock import Api, Mock
+from mockllm.mock import Mock
 from mockllm.responses_api import Responses
 from mockllm.serving import MOCK, Mocks, Mounted
-from mockllm.sessions import session_name
 from mockllm.transports.clock import monotonic, request_began
 from mockllm.transports.websocket import SOCKET
-from mockllm.views import Played, current_mock, played, request_headers, unknown_url, versioned_path
+from mockllm.views import Played, answered_by, current_mock, request_headers, unknown_url
 
 # The largest request body, in bytes; a conversation with images has tens of millions.
 LARGEST_BODY = 64 * 1024 * 1024
@@ -45,8 +47,18 @@ class Chat:
     model_not_found = staticmethod(errors.model_not_found)
 
 
+class Embeddings:
+    """Embeddings, for `Mock.answer`."""
+
+    decode = staticmethod(embeddings_request.decode)
+    reply = staticmethod(embeddings.reply)
+    error_reply = staticmethod(replies.error_reply)
+    model_not_found = staticmethod(errors.model_not_found)
+
+
 def create_app(mocks: Mocks) -> Flask:
     """The application that serves `mocks`. It needs no server of its own kind, and no monkey patching."""
+    tokens.count("")  # loads the vocabulary, if there is one, before a client has to wait for it
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.url_map.strict_slashes = False
@@ -57,6 +69,7 @@ def create_app(mocks: Mocks) -> Flask:
         responses_socket.add_routes(app, prefix)
         responses_views.add_routes(app, prefix)
         conversations_views.add_routes(app, prefix)
+        app.add_url_rule(f"{prefix}/embeddings", f"embeddings{prefix}", _embeddings, methods=["POST"])
         app.add_url_rule(f"{prefix}/models", f"models{prefix}", _models, methods=["GET"])
         app.add_url_rule(f"{prefix}/models/<path:model>", f"model{prefix}", _model, methods=["GET"])
     script_socket.add_routes(app, mocks)
@@ -66,6 +79,7 @@ def create_app(mocks: Mocks) -> Flask:
     explain_views.add_routes(app, mocks)
     app.add_url_rule("/-/reset", "reset", lambda: _reset(mocks), methods=["POST"])
     app.before_request(_protect)
+    script_paths.add_routes(app)
     app.after_request(partial(_record, mocks))
     app.register_error_handler(ApiError, _api_error)
     app.register_error_handler(HTTPException, _http_error)
@@ -79,20 +93,16 @@ def create_app(mocks: Mocks) -> Flask:
 
 
 def _chat() -> Response:
-    return _answer(Chat())
+    return answered_by(Chat())
 
 
 def _responses() -> Response:
     shelf = current_mock().archive.shelf(session_name(request_headers()))
-    return _answer(Responses(shelf, request_began(request.environ)))
+    return answered_by(Responses(shelf, request_began(request.environ)))
 
 
-def _answer(api: Api) -> Response:
-    began = request_began(request.environ)
-    query = request.args.to_dict()
-    body = request.get_data(cache=False)
-    reply, entry = current_mock().answer(api, request.method, versioned_path(), query, request_headers(), body)
-    return played(reply, began, Recorder(entry))
+def _embeddings() -> Response:
+    return answered_by(Embeddings())
 
 
 def _models() -> dict[str, Any]:

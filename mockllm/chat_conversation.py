@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 from dsl.request import Headers, Request
+from dsl.speech import speeches
 from dsl.timeline import ByteRate, Call, Close, Comment, Cut, End, Event, Fail, Push, Raw, Timeline
 from mockllm.apis import chat_request, errors, identifiers, replies
 from mockllm.apis.answer import Answer
@@ -21,7 +22,6 @@ from mockllm.apis.chat_parameters import MESSAGE
 from mockllm.apis.chat_stream import Framing, parts
 from mockllm.apis.errors import ApiError
 from mockllm.apis.serialise import compact, utf8
-from mockllm.apis.speech import speeches
 from mockllm.apis.validation import Text
 from mockllm.transports.frames import Body, Frame, Part, Reply, Stream
 from mockllm.transports.websocket import LARGEST_MESSAGE
@@ -218,10 +218,7 @@ def _with_call_ids(timeline: Timeline, random: Random) -> tuple[Event, ...]:
 def _spoken(answer: Answer) -> Json:
     """The message that the answer is: that of its first choice."""
     said = next(iter(speeches(answer.timeline.events).values()))
-    calls = [
-        opened_call(answer, each.call, custom_tools(answer), "".join(each.arguments))
-        for each in said.calls.values()
-    ]
+    calls = [opened_call(answer, each.call, custom_tools(answer), each.arguments) for each in said.calls.values()]
     message: Json = {"role": "assistant", "content": "".join(said.texts)}
     if said.refusals:
         message["refusal"] = "".join(said.refusals)

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Flask, Response
 
+from dsl.session_names import session_name
 from mockllm.apis import identifiers
 from mockllm.apis.responses_items import input_items
 from mockllm.apis.responses_parameters import METADATA, Item
@@ -13,7 +14,6 @@ from mockllm.apis.responses_request import resolved
 from mockllm.apis.validation import Array, Object, optional, required, required_or_null
 from mockllm.archive import Conversation, with_identifiers
 from mockllm.responses_views import answered, listed, own_shelf, request_value
-from mockllm.sessions import session_name
 from mockllm.views import current_mock, request_headers
 
 _ITEMS = Array(Item(), most=20)

@@ -17,7 +17,7 @@ _ALLOWED = [
 ]
 _PREFLIGHT = [
     ("access-control-allow-origin", "*"),
-    ("access-control-allow-methods", "GET, POST, DELETE, OPTIONS"),
+    ("access-control-allow-methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS"),
     ("access-control-max-age", "3600"),
 ]
 

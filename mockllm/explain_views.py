@@ -11,12 +11,12 @@ from typing import Any
 
 from flask import Flask, Response, jsonify, request
 
-from dsl.trace import Trace, as_json, trace
+from dsl.trace import as_json, trace
 from dsl.trace_text import as_text, printable
 from mockllm.apis.errors import ApiError
 from mockllm.apis.responses_request import Items, Json
 from mockllm.archive import Archive
-from mockllm.journaled import UNKNOWN, NotKept, request_of, tables_of
+from mockllm.journaled import NotKept, notes_on, request_of, tables_of
 from mockllm.serving import Mocks
 
 
@@ -38,7 +38,7 @@ def _explain(mocks: Mocks, name: str) -> Response:
         message = f"Request {name} is refused before any rule is asked: {error.message}"
         raise ApiError(409, message, param=error.param, code="not_explainable") from None
     found = trace(tables_of(mock.script, asked), asked, mock.sessions.look(asked.session))
-    notes = notes_on(found)
+    notes = ["counters and `memory` are those of now, not those of then", *notes_on(found, asked)]
     then = {"rule": entry["rule"], "place": entry["place"], "status": entry["status"]}
     if request.accept_mimetypes.best_match(["application/json", "text/plain"]) == "text/plain":
         answered = f"Then: {_then(then)}"
@@ -51,15 +51,6 @@ def _then(then: dict[str, Any]) -> str:
     if then["place"] is None:
         return f"no rule answered; status {then['status']}."
     return f"`{then['rule']}` ({then['place']}) answered." if then["rule"] else f"{then['place']} answered."
-
-
-def notes_on(found: Trace) -> list[str]:
-    """What is to be said of a trace of a request that has come before."""
-    notes = ["counters and `memory` are those of now, not those of then"]
-    lost = [f"`{field}`" for field in UNKNOWN if found.tests(field)]
-    if lost:
-        notes.append(f"the journal does not keep {' and '.join(lost)}: conditions on it see nothing there")
-    return notes
 
 
 class _Kept:

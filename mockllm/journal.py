@@ -8,7 +8,8 @@ from __future__ import annotations
 import itertools
 import logging
 from collections import deque
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +18,10 @@ from mockllm.transports.watch import Outcome
 
 # Bodies larger than this many bytes are not kept.
 LARGEST_BODY = 65_536
+
+# What stands in the place of a secret; whether there was one is seen.
+HIDDEN = "(hidden)"
+_SECRET = frozenset(("authorization", "proxy-authorization", "cookie", "api-key", "x-api-key"))
 
 _access = logging.getLogger("mockllm.access")
 
@@ -33,6 +38,7 @@ class Entry:
         error: why no rule answered, or why its answer could not be given.
         planned: how long the answer was to take, in seconds; `took` is how long it did.
         plan: when its chunks were to come, in seconds.
+        headers, query: those of the request; a header that holds a secret has lost it.
         note: what the client asked of the mock and did not get.
         sent: the bytes of the body that left.
         events: how many frames of it left whole: events of a stream (comments and raw bytes among them), messages
@@ -62,11 +68,15 @@ class Entry:
     sent: int = 0
     events: int = 0
     outcome: Outcome | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
 
     def as_json(self) -> dict[str, Any]:
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        headers = {name: HIDDEN if name in _SECRET else value for name, value in self.headers.items()}
         plan = None if self.plan is None else self.plan.seconds()
-        return asdict(replace(self, plan=None)) | {"plan": plan}
+        return values | {"headers": headers, "query": dict(self.query), "plan": plan}
 
 
 class Recorder:

@@ -17,28 +17,32 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache, partial
 from math import isinf
 from random import Random
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from dsl import Script, ScriptError
+from dsl.addressing import OTHER, UNSPOKEN, answering, has_path
 from dsl.explain import explain_miss
-from dsl.faults import compile_fault
+from dsl.faults import FAULT, compile_fault
 from dsl.performance import Statement
 from dsl.request import Headers, Request
 from dsl.session import Session
+from dsl.session_names import session_name
 from dsl.sockets import SocketScript
-from dsl.table import Match, Rule
+from dsl.table import Match, Rule, RuleTable
 from dsl.timeline import Timeline
 from dsl.values import PerformError
 from mockllm.apis import errors
-from mockllm.apis.answer import Answer
+from mockllm.apis.answer import Answer, BadAnswer
 from mockllm.apis.chat_request import parse
 from mockllm.apis.errors import ApiError
 from mockllm.archive import Archive
 from mockllm.journal import LARGEST_BODY, Entry, Journal
 from mockllm.plan import Plan, in_header
-from mockllm.sessions import Sessions, session_name
+from mockllm.sessions import Sessions
 from mockllm.settings import Settings
 from mockllm.transports.clock import monotonic
 from mockllm.transports.frames import Body, Reply
@@ -51,6 +55,9 @@ FAULT_HEADER = "x-mockllm-fault"
 PLAN_HEADER = "x-mockllm-plan"
 SEED_HEADER = "x-mockllm-seed"
 
+# What stands in a seed as it is; what does not is written as in a URL.
+_PLAIN = "!#$&'()*+,/:;=?@[]"
+
 # Counters of a session beside those of its rules, which a script can call anything that it can write.
 _ANSWERS = "\0answers"
 _THINGS = "\0things"
@@ -58,13 +65,16 @@ _HAPPENINGS = "\0happenings"
 
 
 class Api(Protocol):
-    """One of the two APIs: how its bodies become requests, and answers its replies."""
+    """An API: how its bodies become requests, and answers its replies."""
 
     def decode(
         self, body: bytes, *, path: str, query: Mapping[str, str], headers: Headers, lenient: bool
     ) -> Request: ...
 
-    def reply(self, answer: Answer) -> Reply: ...
+    def reply(self, answer: Answer) -> Reply:
+        """Raises:
+        BadAnswer: what the script says has no form in this API.
+        """
 
     def error_reply(self, error: ApiError, random: Random) -> Body: ...
 
@@ -96,6 +106,7 @@ class Mock:
         self.socket_lifetime = settings.socket_lifetime
         self.faults = settings.faults
         self.speed = settings.speed
+        self._tables = cache(partial(answering, script.table))
         # Where all is to happen at once, what must go on by itself does so in real time.
         self._ticks = 1.0 if isinf(self.speed) else self.speed
         self._journal = journal
@@ -109,6 +120,10 @@ class Mock:
     def has_model(self, model: str) -> bool:
         """Whether there is such a model: any, unless the script lists them."""
         return self.script.models is None or model in self.script.models
+
+    def has_path(self, path: str) -> bool:
+        """Whether the script has rules for a path that no API has."""
+        return has_path(self._tables(OTHER), path)
 
     def answer(
         self,
@@ -135,18 +150,20 @@ class Mock:
             entry.seed = named if number == 1 else f"{named}/{number}"
         told: list[tuple[str, str]] = []  # headers of the response
         entry.session = session_name(headers)
+        entry.headers, entry.query = headers, query
+        if headers.get(FAULT_HEADER) and not self.faults:
+            entry.note = f"The header {FAULT_HEADER} was ignored: faults by header are not switched on."
+            told.append((FAULT_HEADER, "ignored"))
         try:
             request = api.decode(body, path=path, query=query, headers=headers, lenient=self.lenient)
             request.session = entry.session = self.script.conversation(request) or entry.session
             entry.endpoint, entry.transport, entry.model = request.endpoint, request.transport, request.model
             entry.body = request.body if len(body) <= LARGEST_BODY else f"{len(body)} bytes"
-            fault = self._fault(headers, entry)
-            if entry.note is not None:
-                told.append((FAULT_HEADER, "ignored"))
+            fault = self._fault(headers, request.transport == "websocket")
             timeline = self._perform(api, request, entry, socket, generate, fault)
-            if headers.get(PLAN_HEADER):
+            if headers.get(PLAN_HEADER) == "1":
                 told.append((PLAN_HEADER, in_header(timeline)))
-            reply = api.reply(self._planned(request, timeline, entry))
+            reply = _encoded(api, self._planned(request, timeline, entry), entry)
         except ApiError as error:
             entry.error = error.message
             if entry.body is None:
@@ -178,22 +195,20 @@ class Mock:
         """The seconds of the script's clock, for its rate limits. It is never set back; its zero means nothing."""
         return monotonic() * self._ticks
 
-    def _fault(self, headers: Headers, entry: Entry) -> Statement | None:
+    def _fault(self, headers: Headers, socket: bool) -> Statement | None:
         """The trouble that a request asks for, if it may.
 
         Raises:
             ApiError: status 400; nobody knows such trouble.
         """
         text = headers.get(FAULT_HEADER)
-        if not text:
-            return None
-        if not self.faults:
-            entry.note = f"The header {FAULT_HEADER} was ignored: faults by header are not switched on."
+        if not text or not self.faults:
             return None
         try:
-            return compile_fault(text)
+            return compile_fault(_utf8(text), socket=socket)
         except ScriptError as error:
-            raise errors.bad_fault(error.diagnostics[0], FAULT_HEADER) from None
+            found = error.diagnostics[0]
+            raise errors.bad_fault(found.message, FAULT_HEADER, help=found.help) from None
 
     def _perform(
         self,
@@ -209,14 +224,33 @@ class Mock:
         session = self.sessions.get(request.session)
         entry.ordinal = session.advance(_ANSWERS)
         if not generate:
-            return self.script.warm_up(request, session, self._random(entry, "script"), self.now, clock=self.clock)
-        tables = [self.script.table] if socket is None else [socket.table, self.script.table]
-        if socket is not None and request.endpoint == "socket":
-            tables.pop()  # on a path of its own a socket's rules are all there are
+            return self._warmed_up(request, session, entry)
+        tables = self._asked(request, socket)
         match = next((match for table in tables if (match := table.first(request, session))), None)
-        if match is None:
-            raise errors.no_rule_matched(explain_miss(tables[-1], request, session))
-        return self._performed(match, request, session, entry, fault=fault)
+        if match is not None:
+            return self._performed(match, request, session, entry, fault=fault)
+        if request.endpoint == "embeddings":
+            return self._warmed_up(request, session, entry, fault)  # the API makes the vectors up
+        every = RuleTable(tuple(rule for table in tables for rule in table.rules))
+        raise errors.no_rule_matched(explain_miss(every, request, session))
+
+    def _asked(self, request: Request, socket: SocketScript | None) -> list[RuleTable]:
+        """The tables whose rules may answer, in order."""
+        if socket is not None:
+            # On a path of its own a socket's rules are all there are.
+            return [socket.table] if request.endpoint == "socket" else [socket.table, self.script.table]
+        if request.endpoint in UNSPOKEN:
+            return [self._tables(request.endpoint)]
+        return [self.script.table]
+
+    def _warmed_up(
+        self, request: Request, session: Session, entry: Entry, fault: Statement | None = None
+    ) -> Timeline:
+        random = self._random(entry, "script")
+        try:
+            return self.script.warm_up(request, session, random, self.now, fault=fault, clock=self.clock)
+        except PerformError as error:
+            raise errors.script_error(f"A rule failed, the one at {error.span}: {error.message}.") from None
 
     def _performed(
         self,
@@ -243,6 +277,8 @@ class Mock:
                 clock=self.clock,
             )
         except PerformError as error:
+            if error.span.source.name == FAULT:
+                raise errors.bad_fault(error.message, FAULT_HEADER) from None
             called = f"`{rule.name}` ({error.span})" if rule.name else f"the one at {error.span}"
             raise errors.script_error(f"A rule failed, {called}: {error.message}.") from None
 
@@ -275,8 +311,25 @@ class Mock:
         if entry.ordinal is None and entry.session is not None:
             entry.ordinal = self.sessions.get(entry.session).advance(_ANSWERS)
         if entry.seed is None:
-            entry.seed = f"{self.seed}/{entry.session}/{entry.ordinal}"
+            # As a header can carry it: the name of a session may be any text.
+            entry.seed = f"{self.seed}/{quote(entry.session or '', _PLAIN)}/{entry.ordinal}"
         return Random(f"{entry.seed}/{purpose}")
+
+
+def _encoded(api: Api, answer: Answer, entry: Entry) -> Reply:
+    try:
+        return api.reply(answer)
+    except BadAnswer as bad:
+        called = f"`{entry.rule}` ({entry.place})" if entry.rule else f"the one at {entry.place}"
+        raise errors.script_error(f"A rule failed, {called}: {bad}.") from None
+
+
+def _utf8(field: str) -> str:
+    """A header field that is meant as UTF-8; HTTP knows only Latin-1 (RFC 9110, 5.5)."""
+    try:
+        return field.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return field
 
 
 def _as_far_as_readable(body: bytes) -> Any:

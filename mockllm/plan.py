@@ -7,12 +7,12 @@ from array import array
 from dsl.timeline import Arguments, Refuse, Text, Think, Timeline
 
 _MOST_IN_HEADER = 100
-_MOST_KEPT = 4_000
+_MOST_KEPT = 1_000
 _CHUNKS = frozenset((Text, Think, Refuse, Arguments))
 
 
 class Plan:
-    """The planned times of an answer's chunks: of the first 4,000, if there are more.
+    """The planned times of an answer's chunks: of the first 1,000, if there are more.
 
     A chunk is what `after 3 chunks` counts: a piece of a text, thought, refusal or call's arguments. Times alone
     are kept: the journal has many answers, whose texts need not stay in memory.

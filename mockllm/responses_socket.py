@@ -23,6 +23,8 @@ from flask import Flask
 from gevent.lock import BoundedSemaphore
 from geventwebsocket.exceptions import WebSocketError
 
+from dsl.error_defaults import INVALID_REQUEST
+from dsl.session_names import session_name
 from mockllm.apis import errors
 from mockllm.apis.answer import Answer
 from mockllm.apis.chat_request import parse
@@ -32,7 +34,6 @@ from mockllm.apis.validation import invalid_value, missing
 from mockllm.lane import Lane
 from mockllm.responses_turn import Memory, Turn, error_frame
 from mockllm.script_socket import EventTurn, spoken_events
-from mockllm.sessions import session_name
 from mockllm.socket_connection import SocketConnection, add_socket
 from mockllm.transports.clock import monotonic
 from mockllm.transports.frames import Part
@@ -122,7 +123,7 @@ class ResponsesConnection(SocketConnection):
         """A mock's answers are written before they begin: none can be steered."""
         steer = {"input": frame.get("input"), "previous_response_id": frame.get("previous_response_id")}
         message = "This server does not support steering."
-        error = {"type": errors.INVALID_REQUEST, "code": "steering_not_supported", "message": message}
+        error = {"type": INVALID_REQUEST, "code": "steering_not_supported", "message": message}
         event = {"type": "response.steer.failed", "error": error, "sequence_number": 0, "steer": steer}
         with suppress(WebSocketError):
             self.socket.send(compact(event))

@@ -9,6 +9,7 @@ from typing import Any
 from flask import Flask, Response, request
 
 from dsl import tokens
+from dsl.session_names import session_name
 from dsl.timeline import ByteLimit, ByteRate, Close, Comment, Cut, End, Event, Fail, Raw, Reset
 from mockllm.apis import identifiers
 from mockllm.apis.chat_request import parse
@@ -22,7 +23,6 @@ from mockllm.apis.serialise import escaped, indented
 from mockllm.apis.usage import response_usage
 from mockllm.apis.validation import Integer, Text, invalid_value
 from mockllm.archive import Shelf, Stored, with_identifiers
-from mockllm.sessions import session_name
 from mockllm.transports.clock import monotonic, request_began
 from mockllm.transports.frames import Frame, Part, Stream
 from mockllm.views import current_mock, played, request_headers

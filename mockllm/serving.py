@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dsl import Diagnostic, ScriptError, compile_script, tokens
+from dsl import Diagnostic, ScriptError, compile_script
 from mockllm.journal import Journal
 from mockllm.mock import Mock
 from mockllm.settings import Settings
@@ -71,7 +71,6 @@ def load(path: Path, settings: Settings) -> Mocks:
             raise LoadError(f"{script} is not UTF-8 text") from None
     if found:
         raise ScriptError(found)
-    tokens.count("")  # loads the vocabulary, if there is one, before a client has to wait for it
     return Mocks(mocks, journal)
 
 

@@ -1,19 +1,15 @@
-"""Whose answers belong together, and where what they remember is kept.
+"""Where the sessions of a mock are kept.
 
 The session of a request is, in this order: what the script's `conversation by` names; the header
 `x-mockllm-session`; the API key; else one for all. So parallel tests that use different keys never disturb each
-other. A key is never shown: a session that is told by it is called by its digest.
+other.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from hashlib import sha256
 
-from dsl.request import Headers
 from dsl.session import Session
-
-SESSION_HEADER = "x-mockllm-session"
 
 
 class Sessions:
@@ -47,12 +43,3 @@ class Sessions:
 
     def __len__(self) -> int:
         return len(self._sessions)
-
-
-def session_name(header: Headers) -> str:
-    """The session that the headers of a request name."""
-    named = header.get(SESSION_HEADER)
-    if named:
-        return named
-    scheme, _, key = header.get("authorization", "").partition(" ")
-    return f"key-{sha256(key.encode()).hexdigest()[:12]}" if scheme.lower() == "bearer" and key else "default"

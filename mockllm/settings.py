@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
 
+FASTEST = 1e6  # times as fast as planned: what goes on by itself must rest between
 LONGEST_SOCKET = 3600.0  # seconds: OpenAI's own limit
 
 QUICKSTART = Path(__file__).parent.parent / "examples" / "quickstart.llmock"
@@ -36,7 +37,7 @@ class Settings:
         speed: how many times as fast as planned answers are played and timers strike; infinite: at once.
 
     Raises:
-        SettingError: the speed is not more than 0.
+        SettingError: there is no such speed.
     """
 
     seed: int | None = None
@@ -51,8 +52,9 @@ class Settings:
     speed: float = 1.0
 
     def __post_init__(self) -> None:
-        if not self.speed > 0:
-            raise SettingError(f"the speed of the clock is a number above 0, not {self.speed:g}")
+        if not (0 < self.speed <= FASTEST or self.speed == inf):
+            message = f"the speed of the clock is above 0 and at most {FASTEST:,.0f}, not {self.speed:g}"
+            raise SettingError(f"{message}; the clock `instant` waits for nothing")
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:

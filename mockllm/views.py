@@ -11,8 +11,9 @@ from dsl.request import Headers
 from mockllm.apis import errors
 from mockllm.apis.errors import ApiError
 from mockllm.journal import Recorder
-from mockllm.mock import Mock
+from mockllm.mock import Api, Mock
 from mockllm.serving import MOCK, MOCKS
+from mockllm.transports.clock import request_began
 from mockllm.transports.frames import Body, Reply
 from mockllm.transports.json import JsonPlayer
 from mockllm.transports.sse import SsePlayer
@@ -36,6 +37,16 @@ def played(reply: Reply, began: float, recorder: Recorder | None = None) -> Play
     """A reply as a response. `began` is when its request arrived, on the monotonic clock."""
     player = JsonPlayer if isinstance(reply, Body) else SsePlayer
     return Played(player(reply, began, recorder))  # type: ignore[arg-type]
+
+
+def answered_by(api: Api, path: str | None = None) -> Response:
+    """What the mock that the request means answers to it. `path` is as scripts see it, if not with `/v1`."""
+    began = request_began(request.environ)
+    query = request.args.to_dict()
+    body = request.get_data(cache=False)
+    path = path or versioned_path()
+    reply, entry = current_mock().answer(api, request.method, path, query, request_headers(), body)
+    return played(reply, began, Recorder(entry))
 
 
 def current_mock() -> Mock:

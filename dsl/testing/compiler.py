@@ -85,14 +85,20 @@ class Test:
 
 
 class TestCompiler:
-    """Compiles the tests of a script with rules of these names, and sockets on these paths."""
+    """Compiles the tests of a script with rules of these names, sockets on these paths, and scenarios with these
+    states."""
 
     def __init__(
-        self, names: Names, diagnostics: Diagnostics, rules: Sequence[str], sockets: Collection[str]
+        self,
+        names: Names,
+        diagnostics: Diagnostics,
+        rules: Sequence[str],
+        sockets: Collection[str],
+        scenarios: Mapping[str, tuple[str, ...]],
     ) -> None:
         self._names = names
         self._diagnostics = diagnostics
-        self._expectations = ExpectationCompiler(names, diagnostics, rules)
+        self._expectations = ExpectationCompiler(names, diagnostics, rules, scenarios)
         self._sockets = [*BUILT_IN, *(path for path in sockets if path not in BUILT_IN)]
         self._seen: set[str] = set()  # what has happened so far in the test at hand
         self._open: list[str] = []

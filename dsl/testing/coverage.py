@@ -24,6 +24,9 @@ class WatchedSession(Session):
         super().__init__(name)
         self.reached = reached
 
+    def _new_part(self) -> Session:
+        return WatchedSession(self.name, self.reached)
+
 
 @dataclass(frozen=True, slots=True)
 class Step:

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from dsl import fields, nodes
-from dsl.condition_compiler import ConditionCompiler, Invalid
+from dsl.condition_compiler import Captures, ConditionCompiler, Invalid
 from dsl.conditions import Condition
-from dsl.diagnostics import Diagnostics, did_you_mean
+from dsl.diagnostics import Diagnostics, did_you_mean, one_of
+from dsl.facts import check_contradiction
 from dsl.resolver import Names
 from dsl.testing import outcome_fields
 
 
 class ExpectationCompiler(ConditionCompiler):
-    """Compiles the conditions of `expect`. `rules` are the names of the script's rules, which stand bare."""
+    """Compiles the conditions of `expect`.
 
-    def __init__(self, names: Names, diagnostics: Diagnostics, rules: Sequence[str]) -> None:
+    `rules` are the names of the script's rules, which stand bare. So do the states of its `scenarios`.
+    """
+
+    def __init__(
+        self,
+        names: Names,
+        diagnostics: Diagnostics,
+        rules: Sequence[str],
+        scenarios: Mapping[str, tuple[str, ...]],
+    ) -> None:
         super().__init__(names, diagnostics)
+        self._scenarios = scenarios
         rule = replace(outcome_fields.CATALOGUE["rule"], words=tuple(rules))
         self._fields = {**outcome_fields.CATALOGUE, "rule": rule}
 
@@ -39,13 +50,21 @@ class ExpectationCompiler(ConditionCompiler):
                 continue
         if len(compiled) < len(parts):
             raise Invalid
+        check_contradiction(compiled, self._diagnostics)
         return tuple(compiled)
 
     def _named(self, condition: nodes.Condition) -> nodes.LetWhen | None:
         return None  # a named condition is one on requests
 
+    def _comparison(self, node: nodes.Comparison, counting: bool) -> tuple[Condition, Captures]:
+        if node.field.name.text == "state" and not node.field.path and len(self._scenarios) == 1:
+            node = replace(node, field=replace(node.field, path=tuple(self._scenarios)))
+        return super()._comparison(node, counting)
+
     def _field(self, node: nodes.Comparison) -> fields.Field:
         name = node.field.name
+        if name.text == "state":
+            return self._state(node.field)
         field = self._fields.get(name.text)
         if field is None:
             label = "an outcome has no such field"
@@ -53,6 +72,20 @@ class ExpectationCompiler(ConditionCompiler):
         if node.field.path and name.text not in outcome_fields.PARTED:
             self._refuse("E202", f"`{name.text}` is {field.type.value}, so it has no parts", node.field.span)
         return field
+
+    def _state(self, written: nodes.Field) -> fields.Field:
+        """The field of one scenario's state."""
+        if not self._scenarios:
+            self._refuse("E201", "this script has no scenario", written.span, "so there is no state")
+        which = str(written.path[0]) if written.path else ""
+        if which not in self._scenarios or len(written.path) > 1:
+            known = one_of(f"`state.{name}`" for name in self._scenarios)
+            help = did_you_mean(which, self._scenarios) or f"write {known}"
+            message = f"no scenario is called `{which}`" if which else "this script has several scenarios"
+            if which in self._scenarios:
+                message = f"`state.{which}` is a text, so it has no parts"
+            self._refuse("E201", message, written.span, help=help)
+        return replace(self._fields["state"], words=self._scenarios[which])
 
     def _hint(self, name: nodes.Name) -> str:
         if name.text in self._names.conditions:

@@ -13,16 +13,16 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from dsl import tokens
 from dsl.error_defaults import error_of
 from dsl.limits import spoken
 from dsl.request import Headers, Request
+from dsl.scenarios import Scenario
 from dsl.session import Session
+from dsl.speech import Speech, speeches
 from dsl.table import Rule
 from dsl.timeline import (
     Arguments,
     Budget,
-    Call,
     Close,
     Comment,
     Cut,
@@ -101,49 +101,6 @@ class Calls(Mapping[str | int, Any]):
         return ", ".join(self.names)
 
 
-@dataclass(slots=True)
-class Speech:
-    """All that one choice says. Where it says no text, `texts` is empty (an empty text is a text)."""
-
-    texts: list[str] = field(default_factory=list)
-    thoughts: list[str] = field(default_factory=list)
-    refusals: list[str] = field(default_factory=list)
-    calls: dict[int, tuple[Call, list[str]]] = field(default_factory=dict)
-    finish: str | None = None
-
-    def hear(self, event: Said) -> None:
-        match event:
-            case Text(text=text):
-                self.texts.append(text)
-            case Think(text=text):
-                self.thoughts.append(text)
-            case Refuse(text=text):
-                self.refusals.append(text)
-            case Call(index=index):
-                self.calls[index] = event, []
-            case Arguments(index=index, text=text):
-                if index in self.calls:
-                    self.calls[index][1].append(text)
-            case Finish(reason=reason):
-                self.finish = reason
-
-    @property
-    def called(self) -> list[tuple[str, str]]:
-        """The name and the arguments of each tool call."""
-        return [(call.name, "".join(arguments)) for call, arguments in self.calls.values()]
-
-    @property
-    def reasoning(self) -> int:
-        """About how many tokens its thoughts have."""
-        return tokens.count("".join(self.thoughts))
-
-    @property
-    def output(self) -> int:
-        """About how many tokens it has in all."""
-        spoken = ["".join(self.texts), "".join(self.refusals), *(text for call in self.called for text in call)]
-        return self.reasoning + sum(map(tokens.count, spoken))
-
-
 @dataclass
 class Outcome:
     """What came of a step.
@@ -157,6 +114,7 @@ class Outcome:
         pushed: the frames that the script pushed in this step.
         comments: the comments that were sent in this step; on a socket, the pings.
         closed: the code with which a socket was closed, or None if it is open.
+        scenarios: those of the script.
     """
 
     request: Request
@@ -167,10 +125,21 @@ class Outcome:
     pushed: list[Any] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)
     closed: int | None = None
+    scenarios: tuple[Scenario, ...] = ()
+
+    @property
+    def home(self) -> Session:
+        """Where the rule that answered counts and remembers."""
+        return self.session if self.answered is None else self.answered.home(self.request, self.session)
 
     @property
     def memory(self) -> dict[str, Any]:
-        return self.session.memory
+        return self.home.memory
+
+    @property
+    def state(self) -> dict[str, str]:
+        """The state of each scenario, by name."""
+        return {each.name: each.state(self.request, self.session) for each in self.scenarios}
 
     @property
     def rule(self) -> str | None:
@@ -209,7 +178,7 @@ class Outcome:
         if self.refused is not None:
             return self.refused[1]
         prompt = "input" if self.request.endpoint == "responses" else "messages"
-        return None if self._fail is None else error_of(self._fail, prompt)
+        return None if self._fail is None else error_of(self._fail, prompt).as_dict()
 
     @cached_property
     def ending(self) -> str | None:
@@ -259,12 +228,9 @@ class Outcome:
     @cached_property
     def _speeches(self) -> list[Speech]:
         """What is said, by choice. A script that speaks for the first alone speaks for all."""
-        found: dict[int, Speech] = {}
-        for event in self._said:
-            found.setdefault(event.choice, Speech()).hear(event)
-        said = [found[choice] for choice in sorted(found)] or [Speech()]
-        copies = (self.request.n or 1) if [*found] in ([0], []) and self.request.endpoint == "chat" else 1
-        return said * copies
+        said = speeches(self._said)
+        copies = (self.request.n or 1) if list(said) == [0] and self.request.endpoint == "chat" else 1
+        return list(said.values()) * copies
 
     @cached_property
     def text(self) -> str | None:
@@ -291,11 +257,11 @@ class Outcome:
     @property
     def called(self) -> list[tuple[str, str]]:
         """The name and the arguments, as text, of each tool call."""
-        return self._speeches[0].called
+        return _called(self._speeches[0])
 
     @cached_property
     def call_ids(self) -> list[str | None]:
-        return [call.id for call, _ in self._speeches[0].calls.values()]
+        return [each.call.id for each in self._speeches[0].calls.values()]
 
     @cached_property
     def choices(self) -> list[dict[str, Any]]:
@@ -306,7 +272,7 @@ class Outcome:
                 "text": _joined(speech.texts),
                 "thinking": _joined(speech.thoughts),
                 "refusal": _joined(speech.refusals),
-                "calls": Calls(speech.called),
+                "calls": Calls(_called(speech)),
                 "finish": self._finish(speech),
             }
             for speech in self._speeches
@@ -424,6 +390,10 @@ def later(timeline: Timeline, seconds: float) -> Timeline:
 def type_of(frame: Any) -> str | None:
     kind = frame.get("type") if isinstance(frame, dict) else None
     return kind if isinstance(kind, str) else None
+
+
+def _called(speech: Speech) -> list[tuple[str, str]]:
+    return [(each.call.name, each.arguments) for each in speech.calls.values()]
 
 
 def _told(budget: Budget) -> Iterator[tuple[str, int | str]]:

@@ -44,11 +44,12 @@ CATALOGUE: Mapping[str, Field] = {
         Field("frames", Type.JSON, "The frames that were pushed in this step, from `frames[0]` to `frames[-1]`."),
         Field("closed", Type.NUMBER, "The code with which the socket was closed; 1006 if it was dropped."),
         Field("memory", Type.JSON, "What `remember` has put by in this session."),
+        Field("state", Type.TEXT, "The state of the script's scenario; of several, `state.checkout`."),
     )
 }  # fmt: skip
 
 # Fields that consist of parts: only these can be followed by `.name` or `["name"]`.
-PARTED = {name for name, field in CATALOGUE.items() if field.type is Type.JSON} | {"calls"}
+PARTED = {name for name, field in CATALOGUE.items() if field.type is Type.JSON} | {"calls", "state"}
 
 # What else authors call a field.
 SYNONYMS = {

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from hashlib import sha256
 from typing import Any
 
 from dsl.request import Headers, Request
+from dsl.session_names import SESSION_HEADER
 from dsl.templates import to_json
 from dsl.testing.bodies import decode
 
@@ -21,7 +21,6 @@ Json = dict[str, Any]
 
 # What a request asks for that names no model, where the script lists none.
 MODEL = "gpt-4o-mini"
-SESSION_HEADER = "x-mockllm-session"
 
 
 class Kind(Enum):
@@ -99,15 +98,6 @@ def request_of(keys: Mapping[str, Any], model: str) -> Request:
         header[SESSION_HEADER] = keys["session"]
     body = _body(keys, endpoint, model)
     return decode(endpoint, body, Headers(header), path=keys.get("path"), query=keys.get("query"))
-
-
-def session_name(header: Headers) -> str:
-    """The session that the headers of a request name; an API key is one of its own, told by its digest."""
-    named = header.get(SESSION_HEADER)
-    if named:
-        return named
-    scheme, _, key = header.get("authorization", "").partition(" ")
-    return f"key-{sha256(key.encode()).hexdigest()[:12]}" if scheme.lower() == "bearer" and key else "default"
 
 
 def _body(keys: Mapping[str, Any], endpoint: str, model: str) -> Json:

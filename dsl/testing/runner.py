@@ -121,7 +121,8 @@ class _Runner:
     def _expect(self, step: Expect) -> Failure | None:
         assert self._outcome is not None
         # The fields of an outcome are read as those of a request are.
-        moment = Moment(cast(Request, self._outcome), self._outcome.session)
+        self._outcome.scenarios = self._stage.script.scenarios
+        moment = Moment(cast(Request, self._outcome), self._outcome.home)
         for part in step.parts:
             if not part.holds(moment):
                 return unmet(part, moment, self._outcome)

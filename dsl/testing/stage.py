@@ -16,12 +16,13 @@ from dsl.error_defaults import INVALID_REQUEST
 from dsl.explain import explain_miss
 from dsl.request import Headers, Request
 from dsl.session import Session
+from dsl.session_names import session_name
 from dsl.sockets import SocketScript
 from dsl.source import Span
-from dsl.table import Match, Rule
+from dsl.table import Match, Rule, RuleTable
 from dsl.testing.coverage import WatchedSession
 from dsl.testing.outcome import Outcome
-from dsl.testing.requests import MODEL, session_name
+from dsl.testing.requests import MODEL
 from dsl.timeline import Timeline
 from dsl.values import PerformError
 
@@ -66,7 +67,8 @@ class Stage:
             tables.pop()  # on a path of its own a socket's rules are all there are
         match = next((match for table in tables if (match := table.first(request, session))), None)
         if match is None:
-            missed = explain_miss(tables[-1], request, session)
+            every = RuleTable(tuple(rule for table in tables for rule in table.rules))
+            missed = explain_miss(every, request, session)
             return Outcome(request, None, session, refused=(404, error(missed, code="no_rule_matched")))
         try:
             timeline = self._performed(match, request, session, random)

@@ -11,6 +11,10 @@ from dsl.timeline import Close, Cut, End, Fail, Timeline
 from mockllm.transports.frames import Ending
 
 
+class BadAnswer(Exception):
+    """A script answers with what has no form on this endpoint. Its text says what, and ends without a stop."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """`random` gives identifiers and obfuscation, in a fixed order; `created` is in Unix seconds."""

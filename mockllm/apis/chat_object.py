@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable, Set
 from typing import Any
 
+from dsl.speech import Speech, speeches
 from dsl.timeline import Call, Cut, Raw, TokenLogprob
 from mockllm.apis import identifiers
 from mockllm.apis.answer import Answer
 from mockllm.apis.dialects import DIALECTS
 from mockllm.apis.serialise import pretty
-from mockllm.apis.speech import Called, Speech, speeches
 from mockllm.apis.usage import usage
 
 # Reasoning models leave `logprobs` out and have no fingerprint (seen with the gpt-5 family).
@@ -137,15 +137,11 @@ def _message(answer: Answer, speech: Speech) -> dict[str, Any]:
         message["reasoning_content"] = "".join(speech.thoughts)
     calls = [speech.calls[index] for index in sorted(speech.calls)]
     if calls and uses_functions(answer):
-        message["function_call"] = {"name": calls[0].call.name, "arguments": _arguments(calls[0])}
+        message["function_call"] = {"name": calls[0].call.name, "arguments": calls[0].arguments}
     elif calls:
         custom, dialect = custom_tools(answer), DIALECTS[answer.timeline.dialect]
-        opened = [opened_call(answer, each.call, custom, _arguments(each)) for each in calls]
+        opened = [opened_call(answer, each.call, custom, each.arguments) for each in calls]
         message["tool_calls"] = [dialect.in_body(number, call) for number, call in enumerate(opened)]
     message["refusal"] = "".join(speech.refusals) if speech.refusals else None
     message["annotations"] = []
     return message
-
-
-def _arguments(called: Called) -> str:
-    return "".join(called.arguments)

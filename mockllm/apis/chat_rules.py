@@ -6,6 +6,7 @@ order in which the API does: required parameters, unknown ones, shapes, then wha
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 from mockllm.apis.chat_parameters import BODY, PARAMETERS
@@ -48,7 +49,7 @@ def check(body: Json, *, lenient: bool = False) -> None:
         if name not in body:
             raise missing(name)
     if not lenient:
-        _check_arguments(body)
+        check_arguments(body, PARAMETERS)
     BODY.limit(body, "")
     for name, needed, message in _NEEDS:
         if body.get(name) is not None and not body.get(needed):
@@ -60,8 +61,13 @@ def check(body: Json, *, lenient: bool = False) -> None:
         _check_response_format(body["response_format"])
 
 
-def _check_arguments(body: Json) -> None:
-    unknown = [name for name in body if name not in PARAMETERS]
+def check_arguments(body: Json, known: Container[str]) -> None:
+    """Refuse top-level arguments that are not `known`.
+
+    Raises:
+        ApiError: status 400.
+    """
+    unknown = [name for name in body if name not in known]
     if unknown:
         plural = "s" if len(unknown) > 1 else ""
         raise ApiError(400, f"Unrecognized request argument{plural} supplied: {', '.join(unknown)}")

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import NamedTuple
 
+from dsl.speech import Speech
 from dsl.timeline import (
     Arguments,
     ByteLimit,
@@ -44,7 +45,6 @@ from mockllm.apis.dialects import DIALECTS, STANDARD
 from mockllm.apis.identifiers import alphanumerics
 from mockllm.apis.replies import head_alone, own_frame
 from mockllm.apis.serialise import compact, utf8
-from mockllm.apis.speech import Speech
 from mockllm.apis.usage import usage
 from mockllm.transports.frames import Frame, Part
 
@@ -194,7 +194,7 @@ class _Stream:
     def name_late(self, event: Call | Arguments, voice: _Voice) -> Iterator[Frame]:
         """The chunks of a call whose name follows the first fragment of its arguments, if it has one."""
         called = voice.speech.calls.get(event.index)
-        if called is None or event.index in voice.named or not called.arguments:
+        if called is None or event.index in voice.named or not called.fragments:
             yield self.say(event, voice)
         elif isinstance(event, Arguments):
             voice.named.add(event.index)

@@ -4,22 +4,19 @@ An `ApiError` is a value that can be raised. Three sources make them: the script
 (`validation.py`), and the server itself (the functions at the end).
 
 Types, codes and parameters follow the error catalogue of the real API; its messages are no contract, and are
-as near to the real ones as public traces show them.
+as near to the real ones as public traces show them. What a script leaves open is in `dsl.error_defaults`.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
 
-from dsl.diagnostics import Diagnostic
+from dsl.error_defaults import INVALID_REQUEST, KEYS, error_of
 from dsl.timeline import Fail
 from mockllm.apis.serialise import pretty
 from mockllm.transports.frames import Headers
-
-INVALID_REQUEST = "invalid_request_error"
 
 
 @dataclass(eq=False)
@@ -56,93 +53,18 @@ class ApiError(Exception):
         return "application/json; charset=utf-8" if self.status == 404 else "application/json"
 
 
-@dataclass(frozen=True, slots=True)
-class _Default:
-    """What an error says where the script does not."""
-
-    message: str
-    type: str = INVALID_REQUEST
-    code: str | None = None
-    param: str | None = None
-
-
-# Stands for the parameter that holds the prompt, which each API names otherwise.
-_PROMPT = "<prompt>"
-
-_SERVER_ERROR = "The server had an error while processing your request. Sorry about that!"
-_OVERLOADED = "Our servers are currently overloaded. Please try again later."
-_KEYS = "You can find your API key at https://platform.openai.com/account/api-keys."
-_REGION = "unsupported_country_region_territory"
-
-_BY_STATUS = {
-    400: _Default("The request is invalid."),
-    401: _Default(f"Incorrect API key provided. {_KEYS}", code="invalid_api_key"),
-    403: _Default("Country, region, or territory not supported", "request_forbidden", _REGION),
-    404: _Default("The requested resource was not found."),
-    405: _Default("The method is not allowed on this resource.", code="method_not_supported"),
-    408: _Default("Request timed out.", code="request_timeout"),
-    409: _Default("The resource is locked by another request. Retry your request.", "conflict_error"),
-    413: _Default("Request too large.", code="request_too_large"),
-    422: _Default("Unprocessable entity."),
-    429: _Default("Rate limit reached. Please try again later.", "requests", "rate_limit_exceeded"),
-    500: _Default(_SERVER_ERROR, "server_error"),
-    502: _Default("Bad gateway.", "server_error"),
-    503: _Default(_OVERLOADED, "service_unavailable_error", "server_is_overloaded"),
-    504: _Default("The server timed out while processing your request.", "server_error"),
-    529: _Default(_OVERLOADED, "service_unavailable_error", "server_is_overloaded"),
-}
-
-_QUOTA = _Default(
-    "You exceeded your current quota, please check your plan and billing details. For more information on this "
-    "error, read the docs: https://platform.openai.com/docs/guides/error-codes/api-errors.",
-    "insufficient_quota",
-)
-_BY_CODE = {
-    "context_length_exceeded": _Default(
-        "This model's maximum context length is 128000 tokens. However, your messages resulted in 130001 tokens. "
-        "Please reduce the length of the messages.",
-        param=_PROMPT,
-    ),
-    "credit_balance_exhausted": _QUOTA,
-    "insufficient_quota": _QUOTA,
-    "invalid_api_key": _BY_STATUS[401],
-    "organization_spend_limit_exceeded": _QUOTA,
-    "organization_usage_limit_exceeded": _QUOTA,
-    "previous_response_not_found": _Default("Previous response not found.", param="previous_response_id"),
-    "project_spend_limit_exceeded": _QUOTA,
-    "rate_limit_exceeded": _BY_STATUS[429],
-    "request_too_large": _BY_STATUS[413],
-    "server_is_overloaded": _BY_STATUS[503],
-    "slow_down": _Default(_OVERLOADED, "requests"),
-    _REGION: _BY_STATUS[403],
-}
-
-
-def _default(status: int, code: str | None) -> _Default:
-    found = _BY_CODE.get(code or "") or _BY_STATUS.get(status)
-    if found:
-        return found
-    known = status in {each.value for each in HTTPStatus}
-    return _Default(
-        HTTPStatus(status).phrase + "." if known else _SERVER_ERROR,
-        "server_error" if status >= 500 else INVALID_REQUEST,
-    )
-
-
 def from_fail(fail: Fail, *, prompt: str = "messages") -> ApiError:
     """The error that a script's `fail` means: what it gave wins, the rest is the API's own.
 
-    `prompt` is the parameter that holds the prompt: `messages`, or `input` on Responses.
+    `prompt` is the parameter that holds the prompt: `messages`, or `input` on Responses and embeddings.
     """
-    status = 500 if fail.status is None else fail.status
-    default = _default(status, fail.code)
-    param = fail.param if fail.param is not None else default.param
+    error = error_of(fail, prompt)
     return ApiError(
-        status=status,
-        message=fail.message if fail.message is not None else default.message,
-        type=default.type,
-        param=prompt if param == _PROMPT else param,
-        code=fail.code if fail.code is not None else default.code,
+        status=500 if fail.status is None else fail.status,
+        message=error.message,
+        type=error.type,
+        param=error.param,
+        code=error.code,
         headers=() if fail.retry_after is None else retry_headers(fail.retry_after),
     )
 
@@ -175,7 +97,7 @@ def missing_api_key() -> ApiError:
 
 
 def invalid_api_key(key: str) -> ApiError:
-    return ApiError(401, f"Incorrect API key provided: {key}. {_KEYS}", code="invalid_api_key")
+    return ApiError(401, f"Incorrect API key provided: {key}. {KEYS}", code="invalid_api_key")
 
 
 def unknown_url(method: str, path: str) -> ApiError:
@@ -229,10 +151,10 @@ def no_rule_matched(message: str) -> ApiError:
     return ApiError(404, message, code="no_rule_matched")
 
 
-def bad_fault(found: Diagnostic, header: str) -> ApiError:
+def bad_fault(message: str, header: str, help: str | None = None) -> ApiError:
     """The header of a request asks for trouble in words that mean none. Not an error of the real API."""
-    help = f" ({found.help})" if found.help else ""
-    return ApiError(400, f"Invalid '{header}': {found.message}{help}.", param=header, code="invalid_value")
+    told = f"{message} ({help})" if help else message
+    return ApiError(400, f"Invalid '{header}': {told}.", param=header, code="invalid_value")
 
 
 def script_error(message: str) -> ApiError:

@@ -15,8 +15,8 @@ _UNLIMITED = (Budget("requests", 10_000, 9_999, 0.006), Budget("tokens", 200_000
 
 
 def rate_limits(budgets: Iterable[Budget] = ()) -> Headers:
-    """The headers that tell the rate limits: those of a script where it has some."""
-    known = {budget.kind: budget for budget in (*_UNLIMITED, *budgets)}
+    """The headers that tell the rate limits: those of a script where it has some, and no others then."""
+    known = {budget.kind: budget for budget in tuple(budgets) or _UNLIMITED}
     return (
         *((f"x-ratelimit-limit-{kind}", str(budget.limit)) for kind, budget in known.items()),
         *((f"x-ratelimit-remaining-{kind}", str(budget.remaining)) for kind, budget in known.items()),

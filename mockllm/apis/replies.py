@@ -103,8 +103,10 @@ def in_one_piece(answer: Answer, status: int, headers: Headers, data: bytes) -> 
     timeline = answer.timeline
     limit, rate, interrupted = brakes(answer)
     ending = answer.ending
-    if interrupted is not None:
-        # Without it the body would begin to leave when all is said.
+    if interrupted is not None and rate is not None:
+        # Without it the body would begin to leave when all is said, and end as soon as it has left.
         said = (event.at for event in timeline.events if isinstance(event, Said | Raw | Comment))
-        ending = End(max(said, default=ending.at))
-    return Body(status, headers, data, ending, limit, rate, timeline.split, interrupted)
+        begun = max(said, default=ending.at)
+        if begun + len(data) / rate > interrupted.at:
+            return Body(status, headers, data, End(begun), limit, rate, timeline.split, interrupted)
+    return Body(status, headers, data, ending, limit, rate, timeline.split)

@@ -5,7 +5,8 @@ encoded as it is needed, and the texts are joined. Streams send the object three
 few keys differ.
 
 A script's `meta` replaces the value of any key but `output`, `usage` and `error_event` (see `responses_stream`),
-and adds its other keys at the end.
+and adds its other keys at the end. Null takes a key out that is not always there: not all of the real API's bodies
+have `billing`.
 """
 
 from __future__ import annotations
@@ -111,7 +112,8 @@ class Form:
         texts = self._defaults[is_reasoning(output.answer.request.model)].copy()
         encode = self.encode
         for key, value in echo(output).items():
-            texts[key] = encode(value)
+            if value is not None or key not in _OPTIONAL:
+                texts[key] = encode(value)
         return texts
 
     def join(self, texts: Mapping[str, str]) -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
-from dsl import tokens
+from dsl.speech import Speech
 from mockllm.apis.answer import Answer
-from mockllm.apis.speech import Speech
 
 
 def usage(answer: Answer, said: Collection[Speech], copies: int = 1) -> dict[str, Any]:
@@ -18,14 +17,14 @@ def usage(answer: Answer, said: Collection[Speech], copies: int = 1) -> dict[str
         return given[name] if name in given else count()
 
     prompt = tokens_of("input", lambda: answer.request.messages.tokens)
-    completion = tokens_of("output", lambda: copies * sum(map(_everything, said)))
+    completion = tokens_of("output", lambda: copies * sum(each.output for each in said))
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
         "prompt_tokens_details": {"cached_tokens": given.get("cached", 0), "audio_tokens": 0},
         "completion_tokens_details": {
-            "reasoning_tokens": tokens_of("reasoning", lambda: copies * sum(map(_reasoning, said))),
+            "reasoning_tokens": tokens_of("reasoning", lambda: copies * sum(each.reasoning for each in said)),
             "audio_tokens": 0,
             "accepted_prediction_tokens": 0,
             "rejected_prediction_tokens": 0,
@@ -42,13 +41,3 @@ def response_usage(input_tokens: int, output_tokens: int, cached: int = 0, reaso
         "output_tokens_details": {"reasoning_tokens": reasoning},
         "total_tokens": input_tokens + output_tokens,
     }
-
-
-def _reasoning(speech: Speech) -> int:
-    return tokens.count("".join(speech.thoughts))
-
-
-def _everything(speech: Speech) -> int:
-    called = [text for each in speech.calls.values() for text in (each.call.name, "".join(each.arguments))]
-    spoken = ["".join(speech.texts), "".join(speech.refusals), *called]
-    return _reasoning(speech) + sum(map(tokens.count, spoken))

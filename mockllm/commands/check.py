@@ -10,13 +10,14 @@ import click
 
 import dsl
 from dsl import Diagnostic
+from dsl.codes import UnknownCode, explain
 from dsl.diagnostics import as_json, as_line, as_text
 from mockllm.commands.report import show, summary
 from mockllm.commands.script_files import NoScripts, script_files
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--format",
     "form",
@@ -26,8 +27,13 @@ from mockllm.commands.script_files import NoScripts, script_files
     help="Frames for people, one line each for CI, or JSON.",
 )
 @click.option("--strict", is_flag=True, help="Count warnings as errors.")
-def check(paths: tuple[Path, ...], form: str, strict: bool) -> None:
+@click.option("--explain", "code", metavar="CODE", help="Say what a code means, with an example and the way out.")
+def check(paths: tuple[Path, ...], form: str, strict: bool, code: str | None) -> None:
     """Check scripts, and all scripts in folders. Exit status 1 if there are errors."""
+    if code is not None:
+        return _explain(code)
+    if not paths:
+        raise click.UsageError("name a script or a folder, or a code to --explain")
     found: list[Diagnostic] = []
     try:
         scripts = script_files(paths)
@@ -47,6 +53,13 @@ def check(paths: tuple[Path, ...], form: str, strict: bool) -> None:
     else:
         show(found, as_text if form == "text" else as_line, err=False)
         if form == "text" and found:
-            click.echo(f"\n{summary(found)}")
+            click.echo(f"\n{summary(found)}; `mockllm check --explain {found[0].code}` tells more")
     if any(diagnostic.is_error or strict for diagnostic in found):
         sys.exit(1)
+
+
+def _explain(code: str) -> None:
+    try:
+        click.echo(explain(code))
+    except UnknownCode as error:
+        raise click.ClickException(str(error)) from None

@@ -83,7 +83,7 @@ def explain(
             click.echo("The API refuses this request before any rule is asked:")
             click.echo(f"{error.status} {printable(error.message)}{where}")
         sys.exit(TROUBLE)
-    notes = notes_on(found, asked, journaled=journal is not None)
+    notes = notes_on(found, asked, from_journal=journal is not None)
     if form == "json":
         click.echo(json.dumps(as_json(found) | {"notes": notes}, ensure_ascii=False, indent=2))
     else:

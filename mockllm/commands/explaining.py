@@ -11,10 +11,11 @@ from urllib.request import ProxyHandler, build_opener
 from dsl import Script
 from dsl.request import Headers, Request
 from dsl.session import Session
+from dsl.session_names import session_name
 from dsl.trace import Trace, trace
 from mockllm.apis import chat_request, errors, responses_request
-from mockllm.journaled import UNKNOWN, NotKept, request_of, tables_of
-from mockllm.sessions import session_name
+from mockllm import journaled
+from mockllm.journaled import NotKept, request_of, tables_of
 
 # How long a server that is asked for its journal may take, in seconds.
 PATIENCE = 10.0
@@ -53,7 +54,7 @@ def request_of_journal(url: str, name: str, headers: Headers, lenient: bool) -> 
         request = request_of(entry, lenient=lenient)
     except NotKept as error:
         raise NoRequest(str(error)) from None
-    request.header = headers
+    request.header = Headers({**request.header, **headers})
     return request
 
 
@@ -84,11 +85,9 @@ def explained(script: Script, request: Request, headers: Headers) -> Trace:
     return trace(tables_of(script, request), request, Session(request.session))
 
 
-def notes_on(found: Trace, request: Request, journaled: bool) -> list[str]:
+def notes_on(found: Trace, request: Request, from_journal: bool) -> list[str]:
     """What a trace cannot know."""
-    unknown = UNKNOWN if journaled and not request.header else ("query", "elapsed") if journaled else ()
-    lost = [f"`{field}`" for field in unknown if found.tests(field)]
-    notes = [f"the journal does not keep {' and '.join(lost)}: conditions on it see nothing here"] if lost else []
+    notes = journaled.notes_on(found, request) if from_journal else []
     counted = found.tests("nth") or found.tests("memory")
     if counted:
         notes.append("this is taken for the first request of its session: nothing is counted or remembered yet")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from openai import AsyncOpenAI, DefaultAsyncHttpxClient, DefaultHttpxClient, OpenAI
-from openai.types import Model
+from openai.types import CreateEmbeddingResponse, Model
 from openai.types.chat import ChatCompletion, ChatCompletionChunk, ParsedChatCompletion
 from pydantic import BaseModel
 
@@ -21,6 +21,7 @@ Form = TypeVar("Form", bound=BaseModel)
 
 SCRIPTS = Path(__file__).parent
 MODEL = "gpt-4o-mini"
+EMBEDDING_MODEL = "text-embedding-3-small"
 
 Kind = Literal["command", "gunicorn"]
 
@@ -93,6 +94,10 @@ class Sync:
         with self._client() as client:
             return client.models.retrieve(name)
 
+    def embed(self, **parameters: Any) -> CreateEmbeddingResponse:
+        with self._client() as client:
+            return client.embeddings.create(**{"model": EMBEDDING_MODEL, **parameters})
+
 
 class Async(Sync):
     """The SDK's async client, behind the same methods."""
@@ -146,6 +151,9 @@ class Async(Sync):
 
     def model(self, name: str) -> Model:
         return self._run(lambda client: client.models.retrieve(name))
+
+    def embed(self, **parameters: Any) -> CreateEmbeddingResponse:
+        return self._run(lambda client: client.embeddings.create(**{"model": EMBEDDING_MODEL, **parameters}))
 
 
 Sdk = Sync | Async

@@ -265,7 +265,7 @@ def test_the_forms_of_a_check(scripts: Path) -> None:
     assert text.startswith(
         "error[E201]: unknown field `usr`\n --> bad.llmock:1:19\n  |\n1 | rule weather when usr "
     )
-    assert text.endswith("\n\n2 errors, 1 warning\n")
+    assert text.endswith("\n\n2 errors, 1 warning; `mockllm check --explain E201` tells more\n")
     _, lines, _ = command("check", "--format", "line", "bad.llmock", "warned.llmock", cwd=scripts)
     assert [line.split("`")[0] for line in lines.splitlines()] == [
         "bad.llmock:1:19: error[E201]: unknown field ",

@@ -8,32 +8,23 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from click.testing import CliRunner
 
-from dsl import check, compile_text, timeline
+from dsl import check, timeline
 from dsl.diagnostics import Diagnostics
 from dsl.parser import parse
 from dsl.request import Message, Messages
 from dsl.source import Source
+from mockllm.cli import main
 from tests.dsl.performing import NOON, Talk, calls, chunks, request, text, thought, times
 
 FOLDER = Path(__file__).parent / "scripts"
 SCRIPTS = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.llmock"))
-NOT_YET = {"E299"}
-NOT_SERVED = {
-    "19_scenario.llmock",
-    "28_answer_table.llmock",
-}
 
 
 def talk(name: str, seed: int = 1) -> Talk:
     (path,) = FOLDER.glob(f"{name}_*.llmock")
     return Talk(path, seed)
-
-
-def without(name: str, pattern: str) -> Talk:
-    """A script without what is not supported yet."""
-    (path,) = FOLDER.glob(f"{name}_*.llmock")
-    return Talk(compile_text(re.sub(pattern, "", path.read_text("utf-8"))))
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -46,9 +37,12 @@ def test_parses(name: str) -> None:
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_nothing_is_wrong_with_it(name: str) -> None:
-    codes = {diagnostic.code for diagnostic in check(FOLDER / name)}
-    assert codes <= NOT_YET
-    assert ("E299" in codes) == (name in NOT_SERVED)
+    assert check(FOLDER / name) == []
+
+
+def test_the_tests_of_the_whole_folder_pass() -> None:
+    ran = CliRunner().invoke(main, ["test", str(FOLDER)])
+    assert (ran.exit_code, "error" in ran.output) == (0, False), ran.output
 
 
 def test_hello() -> None:
@@ -338,6 +332,26 @@ def test_sequences() -> None:
     assert script.say(assistant=["a"] * 5) == "We have been talking for a while."
 
 
+def test_scenario() -> None:
+    script = talk("19")
+    ada, bob = ({"header": {"X-Session": name}} for name in ("ada", "bob"))
+    assert script.say("Hello", **ada) == "We sell teapots and umbrellas."
+    assert script.say("I'll buy teapots", **ada) == "One teapots. How would you like to pay?"
+    assert script.say("Buy umbrellas", **bob) == "One umbrellas. How would you like to pay?"
+    assert script.say("Cancel", **bob) == "As you wish."
+    assert script.say("Card", **bob) == "We sell teapots and umbrellas."
+    assert script.say("What?", **ada) == "Card or cash?"
+    charge = [("charge", '{"item":"teapots","method":"by card"}')]
+    assert calls(script.ask("By CARD", **ada)) == charge
+    assert script.rule("By CARD", **ada) is None  # the result is waited for
+    assert script.say("By CARD", results={"charge": "declined"}, **ada) == "Your card was declined."
+    assert calls(script.ask("By card", **ada)) == charge
+    done = script.say("By card", results={"charge": "approved"}, **ada)
+    assert done == "Thank you. Your teapots is on its way."
+    assert script.say("Hello", **ada) == "Your teapots has already been shipped."
+    assert script.say("Hello", **bob) == script.say("Hello") == "We sell teapots and umbrellas."
+
+
 def test_endpoints() -> None:
     script = talk("20")
     assert script.say("who are you?") == "I am /v1/chat/completions."
@@ -435,12 +449,17 @@ def test_defaults() -> None:
 
 
 def test_answer_table() -> None:
-    script = without("28", r"(?ms)^# The same from data.*")
+    script = talk("28")
     model = {"model": "gpt-4o"}
     assert script.say("What is the capital of Norway?", **model) == "Oslo."
     assert script.say("And the capital of Australia?", **model) == "Canberra, not Sydney."
-    assert script.rule("What is the capital of Norway?", model="o3") is None
-    assert (FOLDER / "data/capitals.csv").read_text("utf-8").startswith("question,answer\n")
+    assert script.match(request("What is the capital of Norway?", model="o3")) is None
+    assert script.say("the capital of Kenya?") == "Nairobi."
+    assert script.say("the capital of Bolivia?") == "Sucre, though La Paz governs."
+    assert script.say("my DOG") == "I have never met your dog."
+    assert [path.name for path in script.script.files] == ["28_answer_table.llmock", "capitals.csv"]
+    match = script.match(request("the capital of Kenya?"))
+    assert match is not None and match.rule.place.endswith("28_answer_table.llmock:12 row 3")
 
 
 def test_travel_agent() -> None:

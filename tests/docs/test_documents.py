@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import httpx
@@ -13,6 +13,8 @@ import pytest
 
 from dsl import ScriptError, compile_text
 from dsl.diagnostics import as_text
+from dsl.formatting.formatter import format_text
+from dsl.testing.runner import run_all
 from mockllm import MockServer
 
 ROOT = Path(__file__).parents[2]
@@ -24,15 +26,33 @@ def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
-def scripts() -> Iterator[object]:
-    for path in DOCUMENTS:
+def scripts(documents: Iterable[Path]) -> Iterator[object]:
+    for path in documents:
         for number, script in enumerate(blocks(path.read_text(), "llmock"), 1):
             yield pytest.param(script, id=f"{path.name}-{number}")
 
 
-@pytest.mark.parametrize("script", list(scripts()))
+@pytest.mark.parametrize("script", list(scripts(DOCUMENTS)))
 def test_a_script_in_the_documents_compiles_without_warnings(script: str) -> None:
     assert compile_text(script).warnings == ()
+
+
+# The scripts of docs/diagnostics.md show how little it takes to mend a mistake, and are nothing to be copied.
+COPIED = [path for path in DOCUMENTS if path.name != "diagnostics.md"]
+
+
+@pytest.mark.parametrize("script", list(scripts(COPIED)))
+def test_the_tests_of_a_script_in_the_documents_pass(script: str) -> None:
+    assert [result.failure.text for result in run_all(compile_text(script)) if result.failure] == []
+
+
+@pytest.mark.parametrize("script", list(scripts(COPIED)))
+def test_a_script_in_the_documents_is_laid_out_as_the_formatter_does(script: str) -> None:
+    assert format_text(script) == script
+
+
+def test_the_cheat_sheet_is_a_page() -> None:
+    assert len((ROOT / "docs" / "cheat-sheet.md").read_text().splitlines()) <= 120
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

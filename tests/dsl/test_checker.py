@@ -6,7 +6,7 @@ from dsl import ScriptError, compile_text
 
 
 def warned(script: str) -> list[str]:
-    return [warning.code for warning in compile_text(script).warnings]
+    return [warning.code for warning in compile_text(f"{script}\ndefaults {{ seed 1 }}").warnings]
 
 
 def rules(*conditions: str) -> str:
@@ -37,6 +37,19 @@ def rules(*conditions: str) -> str:
         ('user contains "a" and model is "x"', 'model is "x" and user contains "ab" and stream'),
         ('user contains "a" or n > 1', 'user contains "ab"'),
         ("not stream", "not stream and n > 1"),
+        ("n > 1", "n > 2"),
+        ("n > 1", "n >= 1 and n > 1"),
+        ("n >= 1", "n in 1..2"),
+        ("n in 1..5", "n in 2..5"),
+        ("n", "n > 1"),
+        ('model in ["a", "b"]', 'model is "a" or model is "b"'),
+        ('user contains any ["a", "b"]', 'user contains any ["ax", "bx"]'),
+        ('user contains "a" ignoring case', 'user contains "BA"'),
+        ('user starts with "a" ignoring case', 'user starts with "AB"'),
+        ('user mentions "good"', 'user mentions "very good day"'),
+        ('user mentions "good"', 'user contains "very good day"'),
+        ('user contains "goo" ignoring case', 'user mentions "Good"'),
+        ('user contains all ["a", "b"]', 'user contains "ab"'),
         ("user or n > 1", "user or n > 1"),
         ("(user and n > 1)", "n > 1 and user"),
         ('body.x is "a"', 'body.x is "a" and nth > 2'),
@@ -67,7 +80,16 @@ def test_shadowed(earlier: str, later: str) -> None:
         ('user is not "a"', 'user is not "b"'),
         ("user matches /a/", "user matches /ab/"),
         ('model in ["a"]', 'model in ["a", "b"]'),
-        ("n > 1", "n > 2"),
+        ("n > 2", "n > 1"),
+        ("n > 1", "n >= 1"),
+        ("n in 1..5", "n in 2..6"),
+        ("n in 1..5", "n > 1"),
+        ('body.x contains "a"', 'body.x mentions "a"'),
+        ('user mentions "good"', 'user contains "good day"'),
+        ('user mentions "good"', 'user mentions "goodness"'),
+        ('user contains "good day" ignoring case', 'user mentions "good day"'),
+        ('model is "a"', 'model is "a" or model is "b"'),
+        ('tool_result["f"] starts with "5"', 'tool_result["f"] is "5"'),
         ("n > 1", "n is null"),
         ("body.x is 1", "body.x is true"),
         ("body.x has 1", "body.x has true"),
@@ -103,8 +125,8 @@ def test_a_broken_rule_shadows_nothing() -> None:
 
 
 def test_a_large_table_is_not_compared_rule_by_rule(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dsl.checker.MOST_COMPARISONS", 2)
-    assert warned(rules("user", "n > 1", "stream", "user")) == []
+    monkeypatch.setattr("dsl.shadows.MOST_COMPARISONS", 0)
+    assert warned(rules("user", "n > 1", "stream", 'user is "a"')) == []
     assert warned('otherwise reply "x"\n' + rules("user", "n > 1")) == ["W401", "W401"]
 
 
@@ -116,6 +138,9 @@ def test_a_large_table_is_not_compared_rule_by_rule(monkeypatch: pytest.MonkeyPa
         'when user { sequence { reply "x"; call f {} } }',
         'when tools has "f" call f {}',
         "when not (n > 1 or stream) call f {}",
+        "when body.response_format call f {}",
+        "when user repeat 2 { call f {} }",
+        "when user { choice { call f {} } }",
         'when not stream call f {}\nwhen tool_result reply "x"',
     ],
 )
@@ -140,6 +165,10 @@ def test_tool_loop(script: str) -> None:
         'when user cycle { call f {}; reply "x" }',
         'when user reply "x"',
         'when nth > 5 reply "x"\nwhen user call f {}',
+        'when last is tool reply "x"\nwhen user call f {}',
+        'when turn > 3 reply "x"\nwhen user call f {}',
+        'when memory.called reply "x"\nwhen user { remember called = true; call f {} }',
+        'when body.messages reply "x"\nwhen user call f {}',
         "when tool_result call f {}",
     ],
 )
@@ -160,3 +189,23 @@ def test_no_tool_loop(script: str) -> None:
 )
 def test_dead_code(body: str, codes: list[str]) -> None:
     assert warned(f"otherwise {{ {body} }}") == codes
+
+
+def test_rules_that_name_different_texts_are_not_compared_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[object] = []
+    monkeypatch.setattr("dsl.shadows.follows", lambda *both: compared.append(both))
+    operators = ("is", "contains", "mentions", "starts with")
+    script = rules(*(f'user {operator} "what is {number}?"' for number in range(10, 60) for operator in operators))
+    compile_text(script)
+    assert len(compared) < 400  # those of one text with one another, and not 200 * 199 / 2
+
+
+@pytest.mark.parametrize("rows", ['"a", "b"', '"a", "a"'])
+def test_a_rule_for_each_row_is_one_rule(rows: str) -> None:
+    assert warned(f'for each row in [{rows}] {{ when user is row reply "x" }}') == []
+
+
+def test_what_the_rows_of_a_rule_have_in_common_is_shadowed() -> None:
+    script = 'when stream reply "x"\nfor each row in ["a", "b"] {{ when {} and user is row reply "y" }}'
+    assert warned(script.format("stream")) == ["W401"]
+    assert warned(script.format("not stream")) == []

@@ -23,7 +23,7 @@ def condition(asked: Request) -> str:
     ("asked", "wanted"),
     [
         (request("what is the weather"), 'when user is "what is the weather"'),
-        (request('say "hi"\n{{ x }} \\'), r'when user is "say \"hi\"\n{{ x }} \\"'),
+        (request('say "hi"\n{{ x }} \\'), r'when user is "say \"hi\"\n{\u007B x }} \\"'),
         (request(""), 'when user is ""'),
         (request("weather", results={"get_weather": "{}"}), 'when tool_result["get_weather"]'),
         (request("weather", results={"a": "1", "b": "2"}), 'when tool_result["b"]'),

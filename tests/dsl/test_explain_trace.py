@@ -13,7 +13,7 @@ from dsl.session import Session
 from dsl.table import RuleTable
 from dsl.trace import LONGEST_VALUE, Trace, as_json, trace
 from dsl.trace_text import as_text
-from tests.corpus.test_scripts import NOT_SERVED, SCRIPTS
+from tests.corpus.test_scripts import SCRIPTS
 from tests.dsl.performing import Talk, request
 from tests.dsl.test_properties import requests, served
 
@@ -148,7 +148,7 @@ def test_json_of_an_answer() -> None:
 
 @settings(deadline=None, max_examples=150)
 @given(
-    st.sampled_from(sorted(set(SCRIPTS) - NOT_SERVED - {"lib/common.llmock"})),
+    st.sampled_from(sorted(set(SCRIPTS) - {"lib/common.llmock"})),
     st.lists(requests, min_size=1, max_size=4),
 )
 def test_a_trace_moves_nothing_and_tells_who_answers(name: str, asked: list[Request]) -> None:

@@ -34,12 +34,18 @@ def answer(fault: str) -> Timeline:
         ("wait 2s; hang", timeline.Hang(3)),
         ("wait 2s hang 5s", timeline.Hang(3, 5)),
         ("chance 100% { cut clean }", timeline.Cut(1, clean=True)),
-        ("close 1011", timeline.Close(1, 1011)),
     ],
 )
 def test_it_ends_the_answer(fault: str, ending: timeline.Ending) -> None:
     given = answer(fault)
     assert (given.ending, given.events, given.headers) == (ending, (), (("X", "default"),))
+
+
+def test_it_closes_a_socket_and_nothing_else() -> None:
+    assert compile_fault("close 1011", socket=True)
+    with pytest.raises(ScriptError) as error:
+        compile_fault("close 1011")
+    assert [found.code for found in error.value.diagnostics] == ["E221"]
 
 
 def test_it_goes_on_with_the_body() -> None:

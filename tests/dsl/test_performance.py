@@ -183,7 +183,7 @@ def test_what_is_nested_too_deeply_is_the_scripts_mistake() -> None:
     scope = Scope({}, {}, request(), talk.session, 1, {})
     span = talk.script.table.rules[0].node.span
     with pytest.raises(PerformError, match="a value is nested too deeply"):
-        Performance(scope, talk.session, talk.random).run((), Deep(), span=span)
+        Performance(scope, talk.random).run((), Deep(), span=span)
 
 
 # -- choices

@@ -18,7 +18,7 @@ from dsl.request import Headers, Message, Messages, Request
 from dsl.session import Session
 from dsl.timeline import Fail, Timeline
 from dsl.values import PerformError
-from tests.corpus.test_scripts import FOLDER, NOT_SERVED, SCRIPTS
+from tests.corpus.test_scripts import FOLDER, SCRIPTS
 from tests.dsl.performing import NOON
 
 TEXTS = {name: (FOLDER / name).read_text("utf-8") for name in SCRIPTS}
@@ -163,7 +163,7 @@ def is_sound(answer: Timeline) -> None:
 
 @settings(deadline=None, max_examples=300)
 @given(
-    st.sampled_from(sorted(set(SCRIPTS) - NOT_SERVED - {"lib/common.llmock"})),
+    st.sampled_from(sorted(set(SCRIPTS) - {"lib/common.llmock"})),
     st.lists(requests, min_size=1, max_size=4),
     st.integers(),
 )

@@ -5,19 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsl import compile_text
-from dsl.error_defaults import error_of
 from dsl.request import Headers
 from dsl.testing.outcome import Outcome
-from dsl.testing.requests import KEYS, PARAMETERS, request_of, session_name
+from dsl.testing.requests import KEYS, PARAMETERS, request_of
 from dsl.testing.stage import Stage
-from dsl.timeline import Fail
-from mockllm import sessions
-from mockllm.apis import chat_parameters, errors, responses_parameters
+from mockllm.apis import chat_parameters, responses_parameters
 from mockllm.app import Chat
 from mockllm.journal import Journal
 from mockllm.mock import Mock
@@ -116,25 +112,8 @@ def test_chat(script: str, keys: dict[str, Any]) -> None:
         }
 
 
-def test_errors_are_those_of_the_api() -> None:
-    codes = (None, "insufficient_quota", "context_length_exceeded", "slow_down", "unheard_of", "invalid_api_key")
-    for status in (None, *range(400, 600)):
-        for code in codes:
-            fail = Fail(0, status, None, code)
-            for prompt in ("messages", "input"):
-                assert error_of(fail, prompt) == errors.from_fail(fail, prompt=prompt).envelope["error"]
-
-
 def test_the_parameters_are_those_of_the_apis() -> None:
     known = {*chat_parameters.BODY.fields, *responses_parameters.BODY.fields}
     assert {*PARAMETERS} <= known
     later = {"access_programs", "background_options", "context_management", "image"}
     assert known - PARAMETERS - set(KEYS) <= later
-
-
-@pytest.mark.parametrize(
-    "header",
-    [{}, {"x-mockllm-session": "a"}, {"authorization": "Bearer sk-1"}, {"authorization": "Basic x"}],
-)
-def test_sessions_are_called_alike(header: dict[str, str]) -> None:
-    assert session_name(Headers(header)) == sessions.session_name(Headers(header))

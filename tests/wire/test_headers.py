@@ -56,11 +56,11 @@ UNLIMITED = {
     "reset-requests": "6ms",
     "reset-tokens": "300ms",
 }
-LIMITED = UNLIMITED | {"limit-requests": "3", "remaining-requests": "1", "reset-requests": "59.7s"}
+LIMITED = {"limit-requests": "3", "remaining-requests": "1", "reset-requests": "59.7s"}
 
 
 def test_the_headers_come_in_the_order_of_the_real_api() -> None:
-    assert [name.removeprefix("x-ratelimit-") for name, _ in rate_limits([LIMIT])] == list(UNLIMITED)
+    assert [name.removeprefix("x-ratelimit-") for name, _ in rate_limits()] == list(UNLIMITED)
 
 
 @pytest.mark.parametrize("api", APIS)

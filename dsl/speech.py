@@ -9,15 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from dsl import tokens
 from dsl.timeline import Arguments, Call, Event, Finish, Refuse, Said, Text, Think, TokenLogprob
 
 
 @dataclass(slots=True)
 class Called:
-    """One tool call with its whole arguments."""
+    """One tool call with its whole arguments, in fragments."""
 
     call: Call
-    arguments: list[str] = field(default_factory=list)
+    fragments: list[str] = field(default_factory=list)
+
+    @property
+    def arguments(self) -> str:
+        return "".join(self.fragments)
 
 
 @dataclass(slots=True)
@@ -48,9 +53,21 @@ class Speech:
             case Arguments(index=index, text=text):
                 # Without a call of that number there is nothing to put them on; a stream still shows them.
                 if index in self.calls:
-                    self.calls[index].arguments.append(text)
+                    self.calls[index].fragments.append(text)
             case Finish(reason=reason):
                 self.finish = reason
+
+    @property
+    def reasoning(self) -> int:
+        """About how many tokens its thoughts have."""
+        return tokens.count("".join(self.thoughts))
+
+    @property
+    def output(self) -> int:
+        """About how many tokens it has in all."""
+        called = [text for each in self.calls.values() for text in (each.call.name, each.arguments)]
+        spoken = ["".join(self.texts), "".join(self.refusals), *called]
+        return self.reasoning + sum(map(tokens.count, spoken))
 
 
 def speeches(events: Iterable[Event]) -> dict[int, Speech]:

@@ -1,0 +1,146 @@
+"""Phrases of other languages, and how this one puts them: what stands before a mistake, what it begins with, and
+the way out. Looked through from the top; only what the grammar refuses gets here."""
+
+from __future__ import annotations
+
+import re
+
+_PHRASES: list[tuple[re.Pattern[str], re.Pattern[str], str]] = [
+    (re.compile(before + r"\Z"), re.compile(found), help)
+    for before, found, help in (
+        # declarations
+        (r"(?:^|\n)\s*", r"default\s*\{", "did you mean `defaults`?"),
+        (r"(?:^|\n)\s*", r"(?:seed|models|conversation)\b", "it stands in `defaults { … }`"),
+        (r"(?:^|\n)", r"[A-Za-z_]\w*\s*=(?!=)", "a constant is named by `let`: `let x = …`"),
+        (r"(?:^|\n)", r"(?:ttft|pace|header|meta|usage|logprobs|dialect|split|limit)\b",
+         "it stands in a rule, or, for all of them, in `defaults { … }`"),
+        (r"(?:^|\n)\s*", r"on\s", "it stands in a socket: `socket \"/v1/…\" { on connect … }`"),
+        (r"(?:^|\n)\s*", r"state\s", "it stands in a scenario: `scenario NAME { state … }`"),
+        (r"(?:^|\n)\s*", r"(?:request|expect|again)\b", "it stands in a test: `test \"…\" { … }`"),
+        (r"\blet\s+[\w-]+\s*", r":=?", "write `=`"),
+        (r"\blet\s+[\w-]+\s*", r"\(", "what has parameters is a block: `define f(x) { … }`"),
+        (r"\blet\s+[\w-]+\s*", r"[\"'\d\[{/]", "write `let x = …`"),
+        (r"\brule\s+[\w-]+\s*", r"\{", "a rule says when it answers: `rule NAME when … { … }`"),
+        (r"\brule\s+(?!when\b|otherwise\b)[\w-]+\s*", r"(?!when|otherwise)[A-Za-z]",
+         "a name of several words stands in quotes: `rule \"my rule\" when …`"),
+        # conditions
+        (r"\bis\s+not\s+in\s*", r"[\[\d]", "write `not in`, without `is`"),
+        (r"\bis\s+in\s*", r"[\[\d]", "write `in`, without `is`"),
+        (r"\bis\s+(?:like|about|containing)\s*", r"[\"']", "write `contains` or `mentions`, without `is`"),
+        (r"\bis\s+not\s*", r"(?:contains|mentions|matches|starts|ends|has)\b",
+         "put `not` in front of the field: `not user contains …`"),
+        (r"\b(?:and|or)\s+(?:is|in|contains|mentions|matches|has)\s*", r"",
+         "each part names its field: `user is \"a\" or user is \"b\"`"),
+        (r"\bany\s+of\s*", r"\[", "leave out `of`"),
+        (r"\bcontains\s+\"[^\"]*\"\s*", r",", "several texts stand in a list: `contains any [\"a\", \"b\"]`"),
+        (r"\bmentions\s+\"[^\"]*\"\s*", r",", "several texts stand in a list: `mentions any [\"a\", \"b\"]`"),
+        (r"\bis\s+\"[^\"]*\"\s*", r",", "several values stand in a list: `in [\"a\", \"b\"]`"),
+        (r"", r"between\b", "a range is written `in 0..1`"),
+        (r"\bexpect\s+(?:reply|answer|response)\s*", r"[\"']", "what was said is `text`: `expect text is …`"),
+        (r"", r"(?:exists|present)\b", "a field alone asks whether it is there: `when tool_result …`"),
+        (r"\b(?:when|not)\s*", r"[\"']", "the field stands first: `user contains \"…\"`"),
+        (r"\b(?:len|length|size|count)\s*", r"\(",
+         "a text has no length to compare: write `user matches /.{6,}/s`, or look at `messages.tokens`"),
+        (r"\b(?:when|and|or|not)\s+[\w.]+\s*", r"\(", "a condition calls nothing: `user contains \"…\"`"),
+        # what is said
+        (r"(?<![\w\"'])[fFrRbB]{1,2}", r"[\"']",
+         "a text has no prefix: `\"…\"` is a template with `{{ … }}`, and `'…'` has no escapes"),
+        (r"\b(?:example_of|random|pick|uuid|lorem|now|noise)\s*", r"\(",
+         "what is computed stands in a template: `{{ example_of(…) }}`"),
+        (r"\b(?:reply|chunk|think|refuse|raw|push|comment|wait|fail|hang|pace|ttft)\s*", r"\(",
+         "leave out the parentheses"),
+        (r"\bcall\s+\S+\s*", r"[\w-]+\s*[=:]", "arguments are JSON: `call tool { key: \"value\" }`"),
+        (r"\b(?:sequence|cycle|pick)\s*", r"\[", "steps stand in braces: `{ reply \"a\"; reply \"b\" }`"),
+        (r"(?:\botherwise|[{;\"'\]])\s*", r"[A-Za-z_][\w-]*\s*\(", "a block is used by `use`: `use NAME(…)`"),
+        # time and trouble
+        (r"\b(?:cut|reset|hang)\s+after\s+\d+\s+\w+\s*", r"",
+         "the moment stands first: `after 5 chunks cut`"),
+        (r"\bafter\s+\d+\s*", r"tok(?:en)?s?\b", "chunks are counted: `after 5 chunks cut`"),
+        (r"\bafter\s+\d+\s*", r"[A-Za-z]", "say what is counted: `after 3 chunks`, `after 300 bytes`, `after 3s`"),
+        (r"\bfail\s+\d+\s*", r",", "write `fail 429 \"…\"`, without a comma"),
+        (r"\bfail\s*", r"\{", "write `fail 429 \"…\"`, without braces"),
+        (r"\bfail\b[^;{}\n]*\b(?:code|type)\s*", r"[\"']", "a code stands behind `as`: `fail 404 as \"…\"`"),
+        (r"\bfail\b[^;{}\n]*", r"(?:code|type)\b", "a code stands behind `as`: `fail 404 as \"…\"`"),
+        (r"", r"retry(?:[-_]after)?\b", "it belongs to `fail`: `fail 429 retry after 5s`"),
+        (r"\bhang\s*", r"(?:forever|always|indefinitely)\b", "`hang` alone is for ever"),
+        (r"\brepeat\s*", r"\{", "say how often: `repeat 3 { … }`"),
+        (r"\brepeat\s+\d+\s*", r"times\b", "leave out `times`"),
+        (r"\blimit\s+\d+\s*", r"per\b", "say of what: `limit 3 requests per 1m`"),
+        (r"\bper\s*", r"(?:s|sec|second|m|min|minute|h|hour|day)\b", "a period is a duration: `1s`, `1m`, `24h`"),
+        (r"\bremember\s+memory\s*", r"\.", "leave out `memory.`: `remember item = …`"),
+        (r"\bremember\s+[\w-]+\s*", r"[\"'\d\[{]", "write `remember item = …`"),
+        # tests
+        (r"\btest\b[^{}]*\{\s*", r"(?:user|model|messages|input)\b",
+         "what is asked stands in a request: `request { user: \"…\" }`"),
+        (r"\brequest\s*", r"[\"']", "a request is an object: `request { user: \"…\" }`"),
+        (r"\btest\b[^\n]*[;{]\s*", r"(?:assert|check)\b", "did you mean `expect`?"),
+    )
+]  # fmt: skip
+# How much of what stands before a mistake matters.
+_REACH = 300
+
+_STATEMENTS = re.compile(
+    r"\b(?:ttft|pace|wait|seed|models|status|dialect|logprobs|usage|meta|reply|chunk|think|refuse|raw|fail|hang)\s*\Z"
+    r"|\bheader\s+(?:\"[^\"\n]*\"|'[^'\n]*')\s*\Z"
+)
+
+
+def phrase_hint(before: str, rest: str) -> str | None:
+    """The way out of a mistake that begins with `rest`, behind the text `before`."""
+    near = before[-_REACH:]
+    return next((help for left, right, help in _PHRASES if right.match(rest) and left.search(near)), None)
+
+
+def is_assigned(before: str) -> bool:
+    """Whether an `=` behind this text gives a statement what it needs nothing in front of."""
+    return _STATEMENTS.search(before[-_REACH:]) is not None
+
+
+# -- names ------------------------------------------------------------------------------------
+
+_EVERYTHING = "for every request write `otherwise`"
+_FIELDS = {
+    "prompt": "did you mean `user`?", "content": "did you mean `user`?", "message": "did you mean `user`?",
+    "text": "did you mean `user`?", "question": "did you mean `user`?", "query_text": "did you mean `user`?",
+    "instructions": "did you mean `system`?", "developer": "did you mean `system`?",
+    "system_prompt": "did you mean `system`?", "role": "did you mean `last`, the role of the last message?",
+    "max_completion_tokens": "did you mean `max_tokens`?", "max_output_tokens": "did you mean `max_tokens`?",
+    "headers": "did you mean `header`, as in `header[\"x-tenant\"]`?", "url": "did you mean `path`?",
+    "authorization": "write `header[\"authorization\"]`", "api_key": "write `header[\"authorization\"]`",
+    "tool": "did you mean `tools has …`?", "functions": "did you mean `tools`?",
+    "tool_results": "did you mean `tool_result`?", "result": "did you mean `tool_result`?",
+    "count": "did you mean `nth`, or `turn`?", "attempt": "did you mean `nth`?",
+    "streaming": "did you mean `stream`?",
+    "true": _EVERYTHING, "any": _EVERYTHING, "always": _EVERYTHING, "all": _EVERYTHING, "default": _EVERYTHING,
+}  # fmt: skip
+_BODY = (
+    "response_format", "metadata", "store", "user_id", "parallel_tool_calls", "reasoning_effort", "reasoning",
+    "frequency_penalty", "presence_penalty", "logit_bias", "logprobs", "top_logprobs", "stop", "service_tier",
+    "stream_options", "modalities", "audio", "prediction", "previous_response_id", "conversation", "truncation",
+    "include", "text_format", "verbosity", "safety_identifier", "prompt_cache_key", "background", "dimensions",
+    "encoding_format",
+)  # fmt: skip
+_VALUES = {
+    "None": "did you mean `null`?", "nil": "did you mean `null`?", "undefined": "did you mean `null`?",
+    "empty": "a field alone is true when it is there and not empty: `not user`",
+    "NULL": "did you mean `null`?", "yes": "did you mean `true`?", "no": "did you mean `false`?",
+}  # fmt: skip
+
+
+def field_hint(name: str) -> str | None:
+    """What to write in place of a field that there is none of."""
+    if name in _BODY:
+        return f"write `body.{name}`: what has no field of its own is part of the body"
+    return _FIELDS.get(name)
+
+
+def part_hint(part: str | int) -> str | None:
+    """What to write in place of a part that a text does not have."""
+    if part in ("length", "len", "size", "count"):
+        return "to look at how long it is write `matches /.{6,}/s`"
+    return None
+
+
+def value_hint(name: str) -> str | None:
+    """What to write in place of a bare name that stands for nothing."""
+    return _VALUES.get(name)

@@ -1,0 +1,21 @@
+"""How a request names its session, where the script's `conversation by` does not."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from dsl.request import Headers
+
+SESSION_HEADER = "x-mockllm-session"
+
+
+def session_name(header: Headers) -> str:
+    """The session that headers name: by `x-mockllm-session`, else by the API key; else there is one for all.
+
+    A key is never shown: a session that is told by it is called by its digest.
+    """
+    named = header.get(SESSION_HEADER)
+    if named:
+        return named
+    scheme, _, key = header.get("authorization", "").partition(" ")
+    return f"key-{sha256(key.encode()).hexdigest()[:12]}" if scheme.lower() == "bearer" and key else "default"
