@@ -3,11 +3,11 @@
     .venv/bin/python bench/streams.py vanish --streams 1000
     .venv/bin/python bench/streams.py deaf --streams 100 --deaf 200
 
-`vanish`: so many paced streams at once, half of whose clients leave at random moments. `deaf`: so many paced streams
-beside clients that ask for a flood and never read. Both serve bench/paced.llmock on a free port of 127.0.0.1, and tell:
-how late the chunks of the clients that stayed came, against an absolute schedule from each stream's first chunk; and the
-server's memory and open files before, during and after. With `--gunicorn` the server is `gunicorn -k geventwebsocket
-wsgi:app`. Linux only, for it reads /proc.
+`vanish`: so many paced streams at once, half of whose clients leave at random moments. `deaf`: so many paced
+streams beside clients that ask for a flood and never read. Both serve bench/paced.llmock on a free port of
+127.0.0.1, and tell how late the chunks of the clients that stayed came, against an absolute schedule from each
+stream's first chunk, and the server's memory and open files before, during and after. With `--gunicorn` the server
+is `gunicorn -k geventwebsocket wsgi:app`. Linux only, for it reads /proc.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ async def _read(reader: asyncio.StreamReader, figures: Figures) -> None:
 
 async def deaf(port: int) -> asyncio.StreamWriter:
     """A client that asks for a flood and never reads."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2)
+    _, writer = await asyncio.open_connection("127.0.0.1", port, limit=2)
     writer.write(body("flood"))
     writer.transport.pause_reading()  # type: ignore[attr-defined]
     return writer
@@ -175,7 +175,8 @@ async def main() -> None:
         process.wait(10)
     late = sorted(value * 1000 for value in figures.lateness)
     print(f"streams  {len(figures.drift)} to their end, {figures.whole} of them whole")
-    print(f"lateness p50 {statistics.median(late):.2f} ms, p99 {late[int(len(late) * 0.99)]:.2f} ms, worst {late[-1]:.2f} ms")
+    told = [("p50", statistics.median(late)), ("p99", late[int(len(late) * 0.99)]), ("worst", late[-1])]
+    print("lateness " + ", ".join(f"{name} {value:.2f} ms" for name, value in told))
     print(f"drift    median {statistics.median(figures.drift) * 1000:.2f} ms at the last chunk")
 
 

@@ -45,8 +45,7 @@ def check_rules(rules: Sequence[Rule], names: Names, diagnostics: Diagnostics) -
 
 
 def check_script(items: Sequence[nodes.Item], names: Names, own: Source, diagnostics: Diagnostics) -> None:
-    """Report what is surely not meant in a script without errors. `own` is its file, in contrast to those that it
-    includes."""
+    """Report what is surely not meant in a script without errors. `own` is its file, and none that it includes."""
     if not any(isinstance(item, _ANSWERING) for item in items):
         if not any(isinstance(item, _DECLARATIONS) for item in items):
             help = 'begin with `otherwise reply "…"`'

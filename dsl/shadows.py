@@ -18,7 +18,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from dsl.conditions import Condition, Matches, Member, Or, Test, TextTest, fold, words
+from dsl.conditions import Condition, Matches, Member, Or, Test, TextTest, texts_of, words
 from dsl.facts import conjuncts, follows, is_exact, tests
 from dsl.table import Rule
 
@@ -77,9 +77,8 @@ class Shadows:
         if isinstance(fact, Member) and is_exact(fact) and fact.values:
             value = fact.values[0]  # what follows must follow from each: so from the first
             yield from self._values.get((fact.tested, _key(value)), ())
-            for text in value if isinstance(value, list) else [value]:
-                if isinstance(text, str):
-                    yield from _parts(self._texts.get(fact.tested, {}), _normalised(text))
+            for text in texts_of(value):
+                yield from _parts(self._texts.get(fact.tested, {}), _normalised(text))
         elif isinstance(fact, TextTest):
             for wanted in fact.wanted if fact.every else fact.wanted[:1]:
                 yield from _parts(self._texts.get(fact.tested, {}), _normalised(wanted))
@@ -111,7 +110,7 @@ def _key(value: Any) -> str:
 
 def _normalised(text: str) -> str:
     """A text in which each of its parts, in whatever case and spacing a test looks for it, is one still."""
-    return "".join(words(text).split()) or fold(text)
+    return "".join(words(text).split())
 
 
 def _insert(trie: dict[str, Any], text: str, number: int) -> None:

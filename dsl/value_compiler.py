@@ -125,7 +125,8 @@ class ValueCompiler:
                     f'what a request or a condition gives stands in a template: "{{{{ {node.text} }}}}"'
                 )
             else:
-                help = value_hint(node.text) or did_you_mean(node.text, {*self._names.constants, *self.context.locals, *_JSON_WORDS})
+                known = {*self._names.constants, *self.context.locals, *_JSON_WORDS}
+                help = value_hint(node.text) or did_you_mean(node.text, known)
             help = help or f'for the text itself, write "{node.text}"'
             self._refuse("E203", f"nothing is called `{node.text}`", node.span, help=help)
             return Literal(node, "")

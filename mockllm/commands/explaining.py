@@ -13,8 +13,8 @@ from dsl.request import Headers, Request
 from dsl.session import Session
 from dsl.session_names import session_name
 from dsl.trace import Trace, trace
-from mockllm.apis import chat_request, errors, responses_request
 from mockllm import journaled
+from mockllm.apis import chat_request, errors, responses_request
 from mockllm.journaled import NotKept, request_of, tables_of
 
 # How long a server that is asked for its journal may take, in seconds.

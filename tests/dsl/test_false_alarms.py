@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted([*ROOT.glob("tests/corpus/scripts/**/*.llmock"), *ROOT.glob("examples/**/*.llmock")])
 
 texts = st.sampled_from(
-    ["", "a", "b", "A", "ab", "ba", "a b", " a", "a  b", "abc", "a.b", "b a", "İ", "中文", "中"]
+    ["", " ", "a", "b", "A", "ab", "ba", "a b", " a", "a  b", "abc", "a.b", "b a", "İ", "中文", "中"]
 )
 numbers = st.sampled_from([0, 1, 1.5, 2, 3])
 

@@ -11,6 +11,8 @@ from dsl.timeline import ByteRate, Raw, Split, Timeline
 from dsl.values import PerformError
 from tests.dsl.performing import Talk, text
 
+Interruption = timeline.Cut | timeline.Reset | timeline.Hang
+
 
 def body(statements: str, defaults: str = "") -> Timeline:
     return Talk(f"{f'defaults {{ {defaults} }}' if defaults else ''}\notherwise {{ {statements} }}").ask()
@@ -127,7 +129,9 @@ def test_a_header_must_be_one(name: str, value: str) -> None:
         ("{ wait 1s; cut }", timeline.Cut(3)),
     ],
 )
-def test_an_interruption_keeps_its_time(ending: str, expected: timeline.Cut | timeline.Reset | timeline.Hang) -> None:
+def test_an_interruption_keeps_its_time(
+    ending: str, expected: timeline.Cut | timeline.Reset | timeline.Hang
+) -> None:
     answer = body(f'pace 10 byte/s; after 2s {ending}; reply "a b c"')
     assert answer.ending == expected
     assert answer.events[0] == ByteRate(0, 10, expected)
