@@ -73,7 +73,8 @@ class Talk:
 @contextmanager
 def talking(url: str, key: str, path: str = "/v1/responses") -> Iterator[Talk]:
     headers = {"authorization": f"Bearer {key}"}
-    with connect(f"ws{url[4:]}{path}", additional_headers=headers, max_size=None) as socket:
+    # A server that hangs does not answer a close either.
+    with connect(f"ws{url[4:]}{path}", additional_headers=headers, max_size=None, close_timeout=1) as socket:
         yield Talk(socket)
 
 

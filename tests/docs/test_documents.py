@@ -61,6 +61,19 @@ def test_links_lead_somewhere(path: Path) -> None:
     assert [link for link in links if "://" not in link and not (path.parent / link).exists()] == []
 
 
+def anchors(path: Path) -> set[str]:
+    """What links to headings of the document are called, as GitHub calls them."""
+    headings = re.findall(r"^#+ (.*)$", path.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_to_headings_lead_to_one(path: Path) -> None:
+    links = re.findall(r"\]\(([^)#]*)#([^)]+)\)", path.read_text())
+    own = [(path.parent / file if file else path, anchor) for file, anchor in links if "://" not in file]
+    assert [(to.name, anchor) for to, anchor in own if anchor not in anchors(to)] == []
+
+
 @pytest.fixture(scope="module")
 def hello() -> str:
     return blocks(README, "llmock")[0]
