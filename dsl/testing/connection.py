@@ -27,7 +27,7 @@ from dsl.values import PerformError
 
 ENDPOINTS = {"/v1/chat": "chat", "/v1/responses": "responses"}
 # So much may happen by itself on one connection: a test that lets an hour pass must not take one.
-MOST_STROKES = 100_000
+MOST_STROKES = 10_000
 # Keys of a `response.create` that are no parameters of its request.
 _OF_THE_FRAME = frozenset(("type", "stream_id", "generate", "stream", "background"))
 
