@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from random import Random
 
-from dsl import timeline, tokens
+from dsl import header_fields, timeline, tokens
 from dsl.conditions import is_number
 from dsl.performance import Jitter, Pace, Performance, Statement
 from dsl.templates import to_json
@@ -279,11 +279,6 @@ class Usage:
             on.usage[name] = value
 
 
-# RFC 9110, sections 5.1 and 5.5.
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-
-
 @dataclass(frozen=True, slots=True)
 class Header:
     name: Maker
@@ -291,9 +286,9 @@ class Header:
 
     def perform(self, on: Performance) -> None:
         name, value = self.name.text(on.scope), self.value.text(on.scope)
-        if not _TOKEN.fullmatch(name):
+        if not header_fields.NAME.fullmatch(name):
             raise PerformError(f"{name!r} is not the name of a header", self.name.node.span)
-        if not _FIELD_VALUE.fullmatch(value):
+        if not header_fields.VALUE.fullmatch(value):
             raise PerformError(f"{value!r} cannot be the value of a header", self.value.node.span)
         on.header(name, value)
 

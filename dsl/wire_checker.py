@@ -23,6 +23,9 @@ def check_wire(rule: Rule, diagnostics: Diagnostics, *, socket: bool = False) ->
             word, reason = "as binary", "only a socket has binary messages: these are bytes all the same"
         elif isinstance(node, nodes.Comment) and transports == {"json"}:
             word, reason = "comment", "an answer in one piece has no comments"
+        elif isinstance(node, nodes.Status | nodes.Header) and transports == {"websocket"}:
+            word = "status" if isinstance(node, nodes.Status) else "header"
+            reason = "what is said on a socket has neither a status nor headers"
         else:
             continue
         label = Label(rule.node.guard, "where this rule answers")

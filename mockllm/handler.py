@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,8 +36,9 @@ from gevent import pywsgi
 from gevent.pywsgi import _InvalidClientInput  # type: ignore[attr-defined]  # not among its types
 from geventwebsocket.handler import WebSocketHandler
 
+from dsl import header_fields
 from mockllm.transports.clock import BEGAN, monotonic
-from mockllm.transports.connection import CONNECTION, ClientConnection, send_all
+from mockllm.transports.connection import CONNECTION, FRAMING, ClientConnection, send_all
 from mockllm.transports.websocket import SOCKET, Socket, is_handshake
 from mockllm.transports.websocket_frames import GOING_AWAY, INTERNAL_ERROR, NORMAL
 
@@ -46,8 +46,6 @@ from mockllm.transports.websocket_frames import GOING_AWAY, INTERNAL_ERROR, NORM
 _ONE_WRITE = 65536
 
 _BAD_REQUEST = ("400", b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
-_FRAMING = ("content-length", "transfer-encoding")
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 # Of what the parser reports. It was made for mail and looks for the parts of a multipart body, too.
 _DEFECTS = (
@@ -179,7 +177,7 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # it has no types
             return lambda data: None
         verbatim = self.connection.verbatim
         # pywsgi has its own opinion on the length of a body that must be empty.
-        known = [field for field in headers if not (verbatim and field[0].lower() in _FRAMING)]
+        known = [field for field in headers if not (verbatim and field[0].lower() in FRAMING)]
         write = pywsgi.WSGIHandler.start_response(self, status, known, exc_info)
         if verbatim:
             self.response_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
@@ -296,7 +294,7 @@ def _check(headers: Any) -> None:
     if any(isinstance(defect, _DEFECTS) for defect in headers.defects):
         raise ValueError("malformed header section")
     for name in headers.keys():  # noqa: SIM118  # a message is no mapping
-        if not _TOKEN.fullmatch(name):
+        if not header_fields.NAME.fullmatch(name):
             raise ValueError(f"malformed header field name {name!r}")
     lengths = headers.get_all("content-length", [])
     codings = headers.get_all("transfer-encoding", [])

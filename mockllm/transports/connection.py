@@ -36,6 +36,9 @@ from mockllm.transports.watch import Outcome
 
 CONNECTION = "mockllm.connection"
 
+# The header fields that say where a body ends; in lower case.
+FRAMING = frozenset(("content-length", "transfer-encoding"))
+
 _READ = 1  # libev's EV_READ
 _A_DAY = 86400.0
 

@@ -12,7 +12,6 @@ server sends the head as it is, the body's bytes as they are, neither more nor f
 from __future__ import annotations
 
 import math
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
@@ -20,9 +19,10 @@ from typing import TYPE_CHECKING
 
 import gevent
 
+from dsl import header_fields
 from dsl.timeline import Cut, Hang, Reset, Split
 from mockllm.transports.clock import Clock
-from mockllm.transports.connection import Connection, Disconnect, connection_of
+from mockllm.transports.connection import FRAMING, Connection, Disconnect, connection_of
 from mockllm.transports.frames import Ending, Headers
 from mockllm.transports.split import Splitter
 from mockllm.transports.watch import Outcome, Unwatched, Watcher
@@ -38,9 +38,6 @@ _TURN = 65536
 _WRITE = 2048
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-_FRAMING = frozenset(("content-length", "transfer-encoding"))
 
 
 class Player(ABC):
@@ -71,13 +68,13 @@ class Player(ABC):
         split: Split | None = None,
     ) -> None:
         for name, value in headers:
-            if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+            if not header_fields.NAME.fullmatch(name) or not header_fields.VALUE.fullmatch(value):
                 raise ValueError(f"HTTP cannot carry the header field {name!r}: {value!r}")
         # A status that nobody has named gets an empty reason phrase, as RFC 9112 (4) allows.
         self._status = f"{status} {_PHRASES.get(status, '')}"
         # With these there is no body, whatever the script says.
         self._bodiless = status < 200 or status in (204, 304)
-        self._frames_itself = any(name.lower() in _FRAMING for name, _ in headers)
+        self._frames_itself = any(name.lower() in FRAMING for name, _ in headers)
         self._headers = list(headers)
         self._clock = Clock(began)
         self._watcher: Watcher = Unwatched() if watcher is None else watcher
