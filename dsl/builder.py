@@ -35,7 +35,8 @@ PLAIN: dict[str, type[nodes.Node]] = {
     "use": nodes.Use, "go": nodes.Go, "remember": nodes.Remember, "include": nodes.Include,
     "constant": nodes.Let, "condition": nodes.LetWhen, "seed": nodes.Seed, "models": nodes.Models,
     "conversation": nodes.ConversationBy, "given": nodes.Given, "each": nodes.ForEach, "state": nodes.State,
-    "on": nodes.On, "request": nodes.SendRequest, "again": nodes.Again, "connect": nodes.Connect,
+    "on": nodes.On, "request": nodes.SendRequest, "again": nodes.Again,
+    "changed": nodes.AskChanged, "connect": nodes.Connect,
     "send": nodes.Send, "advance": nodes.Advance, "expect": nodes.Expect,
     "uniform": nodes.Uniform, "jittered": nodes.Jittered, "range": nodes.Range, "negation": nodes.Not,
 }  # fmt: skip

@@ -542,6 +542,13 @@ class Again(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class AskChanged(Node):
+    """The request before, with other keys."""
+
+    fields: Object
+
+
+@dataclass(frozen=True, slots=True)
 class Connect(Node):
     path: Text | Reference
 
@@ -561,7 +568,7 @@ class Expect(Node):
     condition: Condition
 
 
-TestStep = SendRequest | Again | Connect | Send | Advance | Expect
+TestStep = SendRequest | Again | AskChanged | Connect | Send | Advance | Expect
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,24 @@
 """A value that satisfies a JSON schema, for structured output made up from the request's own schema.
 
 Covers what OpenAI's structured outputs accept: types, enum, const, properties, items, anyOf, $ref with $defs,
-formats, numeric and length limits. A pattern is not solved.
+formats, patterns, numeric and length limits. A pattern that would make too long a text, or that no value of the
+other limits is found for, is left aside.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from random import Random
 from typing import Any
 
+import re2
+from rstr import Rstr
+
 _DEEPEST = 8
+_TRIES = 50
+_REPETITION = re.compile(r"(\{(\d*),?(\d*)\}|[*+])")
 _MOST = 100_000  # items of a list, characters of a text
 _KINDS = {"object": {"properties", "required"}, "array": {"items", "minItems"}, "number": {"minimum", "maximum"}}
 _FORMATS = {
@@ -91,7 +98,7 @@ def _of_type(schema: Mapping[str, Any], root: _Root, random: Random, depth: int)
         return _number(schema, kind, random)
     if kind == "boolean":
         return random.random() < 0.5
-    return None if kind == "null" else _string(schema)
+    return None if kind == "null" else _string(schema, random)
 
 
 def _number(schema: Mapping[str, Any], kind: str, random: Random) -> int | float:
@@ -113,12 +120,31 @@ def _number(schema: Mapping[str, Any], kind: str, random: Random) -> int | float
     return int(value) if kind == "integer" else float(value)
 
 
-def _string(schema: Mapping[str, Any]) -> str:
+def _string(schema: Mapping[str, Any], random: Random) -> str:
+    if "pattern" in schema:
+        found = _matching(str(schema["pattern"]), schema, random)
+        if found is not None:
+            return found
     text = _FORMATS.get(schema.get("format", ""), "text")
     least, most = _size(schema.get("minLength", 0)), schema.get("maxLength")
     while len(text) < least:
         text += " text"
     return text[: max(least, int(most))] if most is not None else text
+
+
+def _matching(pattern: str, schema: Mapping[str, Any], random: Random) -> str | None:
+    """A text that matches a pattern and has a length that the schema allows; None if none is found."""
+    # How long can it be? Each repetition may stand in another one.
+    counts = [max(int(least or 0), int(most or 0)) or 100 for _, least, most in _REPETITION.findall(pattern)]
+    if math.prod(counts) > _MOST:
+        return None
+    least, most = schema.get("minLength", 0), schema.get("maxLength", _MOST)
+    try:
+        matches = re2.compile(pattern).search  # the pattern is the client's: it must not stall the server
+        tried = (Rstr(random).xeger(pattern)[: int(most)] for _ in range(_TRIES))
+        return next((text for text in tried if len(text) >= least and matches(text)), None)
+    except (re.error, re2.error, ValueError, TypeError, KeyError, NotImplementedError, RecursionError):
+        return None
 
 
 def _is_simple(schema: Any) -> bool:

@@ -103,6 +103,7 @@ class TestCompiler:
         self._seen: set[str] = set()  # what has happened so far in the test at hand
         self._open: list[str] = []
         self._expanded = 0
+        self._asked: dict[str, Any] = {}  # the keys of the request before
 
     def compile(self, node: nodes.Test) -> Test | None:
         """The test; None if there is a mistake in it, which is reported."""
@@ -136,7 +137,7 @@ class TestCompiler:
             seen |= {"request", "anything"}
         elif isinstance(node, nodes.Connect):
             seen |= {"connect", "anything"}
-        elif isinstance(node, nodes.Again) and "request" not in seen:
+        elif isinstance(node, nodes.Again | nodes.AskChanged) and "request" not in seen:
             seen |= {"request", "anything"}  # said once
             self._refuse(
                 "E230", "`again` stands before any `request`", node.span, help="there is nothing to repeat"
@@ -153,7 +154,12 @@ class TestCompiler:
     def _step(self, node: nodes.TestStep) -> Step:
         match node:
             case nodes.SendRequest(fields=fields):
-                return Ask(node.span, self._request(fields))
+                self._asked = {}
+                self._asked = self._request(fields)
+                return Ask(node.span, self._asked)
+            case nodes.AskChanged(fields=fields):
+                self._asked = test_requests.changed(self._asked, self._request(fields))
+                return Ask(node.span, self._asked)
             case nodes.Again(times=times):
                 return Again(node.span, self._times(times))
             case nodes.Connect(path=path):

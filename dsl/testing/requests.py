@@ -81,6 +81,8 @@ PARAMETERS = frozenset(
 # What stands for a conversation in short, and cannot stand beside a whole one.
 SHORT = ("user", "system", "assistant", "tool_result")
 # What is of the call and not of its body.
+# What grows when a request is asked again with more of it.
+_ADDED = ("tool_result", "header", "query", "body")
 _AROUND = ("endpoint", "path", "header", "query", "session", "body")
 ENDPOINTS = ("chat", "responses")
 
@@ -88,6 +90,24 @@ ENDPOINTS = ("chat", "responses")
 def endpoint_of(keys: Mapping[str, Any]) -> str:
     """The endpoint that a request with these keys goes to."""
     return str(keys.get("endpoint") or ("responses" if "input" in keys else "chat"))
+
+
+def changed(keys: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a request that is asked again with other ones.
+
+    Results of tools, headers, query parameters and parts of the body are added to those that there are: so a test
+    can give a tool's results one after another. Any other key is replaced, and a conversation that is written as a
+    whole takes the place of one that is written in short, or the other way round.
+    """
+    whole = "messages" in others or "input" in others
+    short = any(key in others for key in SHORT)
+    dropped = SHORT if whole else ("messages", "input") if short else ()
+    merged = {key: value for key, value in keys.items() if key not in dropped}
+    for key, value in others.items():
+        before = merged.get(key)
+        adds = key in _ADDED and isinstance(before, dict) and isinstance(value, dict)
+        merged[key] = before | value if adds else value
+    return merged
 
 
 def request_of(keys: Mapping[str, Any], model: str) -> Request:

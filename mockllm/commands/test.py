@@ -101,9 +101,9 @@ def _tell_coverage(suites: list[Suite], *, err: bool) -> None:
             missing[key] = missing.get(key, True) and part.span in unreached
     for (_, _, line), missed in missing.items():
         if missed:
-            click.echo(line, err=err)
+            click.echo(f"not reached: {line}", err=err)
     if missing:
         reached = len(missing) - sum(missing.values())
         click.echo(f"coverage {100 * reached // len(missing)}% ({reached} of {len(missing)} reached)", err=err)
-    else:
+    elif not any(suite.errors for suite in suites):
         click.echo("coverage: there is nothing to reach", err=err)

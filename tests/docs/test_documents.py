@@ -52,7 +52,7 @@ def test_a_script_in_the_documents_is_laid_out_as_the_formatter_does(script: str
 
 
 def test_the_cheat_sheet_is_a_page() -> None:
-    assert len((ROOT / "docs" / "cheat-sheet.md").read_text().splitlines()) <= 120
+    assert len((ROOT / "docs" / "cheat-sheet.md").read_text().splitlines()) <= 160
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

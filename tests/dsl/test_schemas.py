@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 from typing import Any
 
@@ -173,3 +174,25 @@ def test_limits_on_one_side() -> None:
 def test_what_is_no_schema(schema: Any) -> None:
     with pytest.raises(ValueError):
         example_of(schema, Random(1))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "more"),
+    [
+        (r"^[a-z]{3,5}@[a-z]+\.com$", {}),
+        (r"^\d{3}-\d{4}$", {}),
+        (r"^(mr|mrs) [A-Z]\w*$", {}),
+        (r"\d+", {"minLength": 5, "maxLength": 8}),
+    ],
+)
+def test_a_pattern_is_matched(pattern: str, more: Schema) -> None:
+    for seed in range(20):
+        text = example_of({"type": "string", "pattern": pattern, **more}, Random(seed))
+        assert re.search(pattern, text)
+        assert more.get("minLength", 0) <= len(text) <= more.get("maxLength", 1000)
+
+
+@pytest.mark.parametrize("pattern", ["[", "((a+)+)+", "a{100000000}", r"^\p{L}$", "^(?=x)y$", "(?<=a)b", 7])
+def test_a_pattern_that_is_of_no_use_is_left_aside(pattern: Any) -> None:
+    text = example_of({"type": "string", "pattern": pattern, "maxLength": 3}, Random(1))
+    assert text in ("tex", "7")

@@ -93,12 +93,12 @@ def test_junit(folder: Path) -> None:
 def test_coverage(folder: Path) -> None:
     (folder / "a.llmock").write_text(SCRIPT + PASSES)
     assert run_command("a.llmock", "--coverage").output.splitlines()[2:] == [
-        "a.llmock:2 rule greet, step 2 of its sequence",
-        "a.llmock:2 rule greet, chance 0%",
-        "a.llmock:3 rule other",
-        "a.llmock:3 rule other, step 1 of its pick",
-        "a.llmock:3 rule other, step 2 of its pick",
-        "a.llmock:4 rule within",
+        "not reached: a.llmock:2 rule greet, step 2 of its sequence",
+        "not reached: a.llmock:2 rule greet, chance 0%",
+        "not reached: a.llmock:3 rule other",
+        "not reached: a.llmock:3 rule other, step 1 of its pick",
+        "not reached: a.llmock:3 rule other, step 2 of its pick",
+        "not reached: a.llmock:4 rule within",
         "coverage 25% (2 of 8 reached)",
     ]
 
@@ -110,7 +110,7 @@ def test_coverage_of_sockets_and_blocks(folder: Path) -> None:
         'test "x" { connect "/v1/x" send { text: "a" } advance 2s expect frames }\n'
     )
     assert run_command("a.llmock", "--coverage").output.splitlines()[2:] == [
-        "a.llmock:1 block greeting, step 2 of its cycle",
-        "a.llmock:2 after 9s",
+        "not reached: a.llmock:1 block greeting, step 2 of its cycle",
+        "not reached: a.llmock:2 after 9s",
         "coverage 66% (4 of 6 reached)",
     ]
