@@ -1,21 +1,28 @@
 """The rule table: which rule answers a request.
 
 Rules are tried from the top, and the first whose condition holds answers. `RuleTable.first` is the one way in.
+It asks those only that its index says may hold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from dsl import nodes
 from dsl.condition_compiler import Guard
 from dsl.conditions import Moment
+from dsl.index import Index
 from dsl.performance import Statement
 from dsl.request import Request
 from dsl.scenarios import Scenario
 from dsl.session import Session
 from dsl.values import Maker, Scope
+
+# To ask fewer rules than this takes no longer than to look them up.
+FEWEST_INDEXED = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +76,15 @@ class Match:
 
 
 class RuleTable:
+    """Rules in their order. `rules` are all of them."""
+
     def __init__(self, rules: tuple[Rule, ...]) -> None:
         self.rules = rules
+
+    def prepare(self) -> None:
+        """Make now what `first` looks up in, rather than when it is first asked."""
+        if self._index is not None:
+            self._index.prepare()
 
     def first(self, request: Request, session: Session) -> Match | None:
         """The first rule that holds, or None.
@@ -78,19 +92,42 @@ class RuleTable:
         A rule that counts (`nth`) counts each time that the rest of its condition holds, whether or not it
         answers then.
         """
-        moment = Moment(request, session)
-        scenario: Scenario | None = None
-        for rule in self.rules:
-            guard = rule.guard
-            if rule.scenario is not scenario:
-                scenario = rule.scenario
-                moment.session = rule.home(request, session)
-            if guard.condition is not None and not guard.condition.holds(moment):
-                if moment.captures:  # part of a conjunction may have bound something
-                    moment.captures = {}
-                continue
-            moment.nth = moment.session.advance(rule.key)
-            if all(test.holds(moment) for test in guard.nth):
-                return Match(rule, moment.captures, moment.nth)
-            moment.captures = {}
-        return None
+        if self._index is None:
+            return self.scan(request, session)
+        rules = self.rules
+        return _first((rules[place] for place in self._index.candidates(request, session)), request, session)
+
+    def scan(self, request: Request, session: Session) -> Match | None:
+        """What `first` gives, found by asking one rule after the other: its twin without an index."""
+        return _first(self.rules, request, session)
+
+    @cached_property
+    def _index(self) -> Index | None:
+        if len(self.rules) < FEWEST_INDEXED:
+            return None
+        collecting = gc.isenabled()
+        gc.disable()  # as when a script is compiled: many objects are made, none of them garbage
+        try:
+            return Index(self.rules)
+        finally:
+            if collecting:
+                gc.enable()
+
+
+def _first(rules: Iterable[Rule], request: Request, session: Session) -> Match | None:
+    moment = Moment(request, session)
+    scenario: Scenario | None = None
+    for rule in rules:
+        guard = rule.guard
+        if rule.scenario is not scenario:
+            scenario = rule.scenario
+            moment.session = rule.home(request, session)
+        if guard.condition is not None and not guard.condition.holds(moment):
+            if moment.captures:  # part of a conjunction may have bound something
+                moment.captures = {}
+            continue
+        moment.nth = moment.session.advance(rule.key)
+        if all(test.holds(moment) for test in guard.nth):
+            return Match(rule, moment.captures, moment.nth)
+        moment.captures = {}
+    return None

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NoReturn
 
 import jinja2
@@ -26,6 +26,8 @@ LONGEST = 10_000_000  # characters; a template that multiplies texts is stopped 
 _BUILTINS = frozenset({"range", "dict", "cycler", "joiner", "namespace"})
 _MARKUP = re.compile(r"\{\{|\{%|\{#")
 _TAGS = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+# Names alone, and text that is nothing but itself.
+_SIMPLE = re.compile(r"(?:[^{]++|\{\{ *[A-Za-z_][\w.]* *\}\})*+")
 _GUARDS = (nodes.Filter, nodes.Test, nodes.Or, nodes.And, nodes.Not, nodes.CondExpr, nodes.If)
 _NO_SUCH = re.compile(r"No (filter|test) named '(\w+)'")
 _LOADERS = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
@@ -135,6 +137,10 @@ _environment.filters["tojson"] = to_json
 del _environment.filters["random"], _environment.globals["lipsum"]
 
 
+# The names that a template needs, those that may be absent, and the parts that it reads.
+_Names = tuple[frozenset[str], frozenset[str], frozenset[tuple[str, str]]]
+
+
 @dataclass(frozen=True)
 class Template:
     """A text with `{{ … }}` in it, or, if `typed`, the expression inside one that stands as a value of its own.
@@ -164,7 +170,14 @@ class Template:
         return self._read[2]
 
     @cached_property
-    def _read(self) -> tuple[frozenset[str], frozenset[str], frozenset[tuple[str, str]]]:
+    def _read(self) -> _Names:
+        if not self.typed and _SIMPLE.fullmatch(self.source):
+            tags = "".join(_TAGS.findall(self.source))
+            if tags != self.source:
+                try:
+                    return _names_of(tags)  # many templates differ but in the text around these
+                except BadTemplate:
+                    pass  # is found again below, on its line
         try:
             tree = self._parse()
             loader = next(tree.find_all(_LOADERS), None)
@@ -232,6 +245,11 @@ class Template:
     @cached_property
     def _expression(self) -> Callable[..., Any]:
         return _environment.compile_expression(self.source, undefined_to_none=False)
+
+
+@lru_cache(maxsize=1024)
+def _names_of(source: str) -> _Names:
+    return Template(source)._read
 
 
 def _tested(guard: nodes.Node) -> Iterator[str]:

@@ -107,6 +107,9 @@ class Mock:
         self.faults = settings.faults
         self.speed = settings.speed
         self._tables = cache(partial(answering, script.table))
+        self._first = RuleTable.first if settings.index else RuleTable.scan
+        if settings.index:
+            script.table.prepare()
         # Where all is to happen at once, what must go on by itself does so in real time.
         self._ticks = 1.0 if isinf(self.speed) else self.speed
         self._journal = journal
@@ -226,7 +229,7 @@ class Mock:
         if not generate:
             return self._warmed_up(request, session, entry)
         tables = self._asked(request, socket)
-        match = next((match for table in tables if (match := table.first(request, session))), None)
+        match = next((match for table in tables if (match := self._first(table, request, session))), None)
         if match is not None:
             return self._performed(match, request, session, entry, fault=fault)
         if request.endpoint == "embeddings":

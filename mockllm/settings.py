@@ -35,6 +35,7 @@ class Settings:
         socket_lifetime: how long a WebSocket of Responses may live, in seconds.
         faults: whether clients may ask for trouble, by the header `x-mockllm-fault`.
         speed: how many times as fast as planned answers are played and timers strike; infinite: at once.
+        index: whether rules are looked up in an index; if not, one after the other is asked, with the same result.
 
     Raises:
         SettingError: there is no such speed.
@@ -50,6 +51,7 @@ class Settings:
     socket_lifetime: float = LONGEST_SOCKET
     faults: bool = False
     speed: float = 1.0
+    index: bool = True
 
     def __post_init__(self) -> None:
         if not (0 < self.speed <= FASTEST or self.speed == inf):
@@ -59,7 +61,7 @@ class Settings:
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """The settings that `MOCKLLM_SEED`, `_NOW`, `_LENIENT`, `_LENIENT_IDS`, `_SOCKET_LIFETIME`, `_FAULTS`,
-        `_SPEED` and `_CLOCK` make.
+        `_SPEED`, `_CLOCK` and `_INDEX` make.
 
         Raises:
             SettingError: a value makes no sense.
@@ -76,6 +78,7 @@ class Settings:
             socket_lifetime=_lifetime(environ.get("MOCKLLM_SOCKET_LIFETIME")),
             faults=_is_on(environ, "MOCKLLM_FAULTS"),
             speed=clock_speed(environ.get("MOCKLLM_CLOCK"), _speed(environ.get("MOCKLLM_SPEED"))),
+            index=environ.get("MOCKLLM_INDEX", "") != "0",
         )
 
 

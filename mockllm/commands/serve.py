@@ -43,6 +43,7 @@ from mockllm.settings import SettingError, Settings, clock_speed, parse_now
     show_default=True,
     help="`instant` waits for nothing.",
 )
+@click.option("--no-index", is_flag=True, help="Ask one rule after the other: slower, with the same result.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def serve(
     path: Path,
@@ -56,6 +57,7 @@ def serve(
     faults: bool,
     speed: float | None,
     clock: str,
+    no_index: bool,
     quiet: bool,
 ) -> None:
     """Serve the script at PATH, or each script of the folder at PATH as a mock of its own."""
@@ -69,6 +71,7 @@ def serve(
             socket_lifetime=socket_lifetime,
             faults=faults,
             speed=clock_speed(clock, speed),
+            index=not no_index,
         )
         mocks = load(path, settings)
         server = Server(create_app(mocks), host, port)

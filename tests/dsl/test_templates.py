@@ -293,3 +293,15 @@ def test_helpers() -> None:
 def test_the_same_seed_the_same_answer() -> None:
     script = 'otherwise reply "{{ uuid() }} {{ random(1, 1000000) }} {{ lorem(20) }} {{ pick(range(99) | list) }}"'
     assert Talk(script, 5).say() == Talk(script, 5).say() != Talk(script, 6).say()
+
+
+@pytest.mark.parametrize("tags", ["{{ user }}", "{{user}}{{ row.answer }}", "{{ nth }} {{ a.b.c }}", "{{ true }}"])
+def test_the_text_around_names_changes_none_of_them(tags: str) -> None:
+    bare, around = Template(tags), Template(f"}} % text # \n{tags} }}}}")
+    assert (around.names, around.handled, around.parts) == (bare.names, bare.handled, bare.parts)
+
+
+def test_a_name_that_is_none_is_found_on_its_line() -> None:
+    with pytest.raises(BadTemplate) as bad:
+        Template("one\n{{ user }}\n{{ user. }}")
+    assert bad.value.line == 3
