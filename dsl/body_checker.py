@@ -17,10 +17,9 @@ from collections.abc import Sequence
 from dsl import fields, nodes
 from dsl.diagnostics import Diagnostics
 from dsl.resolver import Names
-from dsl.unused import GROUP
+from dsl.unused import BRACED, GROUP
 
 LONGEST = 3600.0  # seconds
-_SINGLE = re.compile(r"(?<![{$])\{ ?([a-z_]\w*) ?\}(?!\})")
 _DOUBLE = re.compile(r"\{\{\s*([a-z_]\w*)[\w.]*\s*\}\}")
 _STATUS = re.compile(r"[45]\d\d")
 
@@ -65,7 +64,7 @@ def _check_template(node: nodes.Text, printable: set[str], diagnostics: Diagnost
         return  # over lines stand programs and documents, which may hold anything
     found = _DOUBLE.search(written) if compared or not node.template else None
     if found is None and node.template and not compared and "{{" not in written:
-        found = _SINGLE.search(written)
+        found = BRACED.search(written)
     if found is None or found[1] not in printable:
         return
     what, label = "sent", ""

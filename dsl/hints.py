@@ -31,6 +31,7 @@ _SYNONYMS = {
     "abort": "cut", "disconnect": "cut", "drop": "cut", "stop": "finish", "end": "finish",
     "tool": "call", "invoke": "call", "tool_call": "call", "function_call": "call",
     "latency": "ttft", "speed": "pace", "throughput": "pace", "assert": "expect",
+    "reasoning": "think", "chunks": "chunk", "timeout": "hang",
     "loop": "repeat", "random": "pick", "choose": "pick", "maybe": "chance", "reason": "think",
     "import": "include", "load": "include", "var": "let", "const": "let", "set": "let",
     "def": "define", "fn": "define", "func": "define", "function": "define", "macro": "define",
@@ -51,6 +52,7 @@ _SHAPES: list[tuple[re.Pattern[str], str, str]] = [
          "a `rule` has a name: `rule NAME when …`; without one, leave out `rule`"),
         (r"\bnot\s*\Z", "IS CONTAINS MENTIONS STARTS ENDS MATCHES HAS",
          "write `is not`, or put `not` in front of the field: `not user contains …`"),
+        (r"\botherwise\s*\Z", "WHEN", "`otherwise` has no condition"),
         (r"\bretry-after\s*\Z", "", "write `retry after`"),
         (r"\bfail\s+(?:\"[^\"\n]*\"|'[^'\n]*')\s*\Z", "NUMBER", "the status comes first: `fail 429 \"…\"`"),
         (r"\buse\s+[\w-]+\s*\Z", "", "arguments stand in parentheses: `use block(\"…\")`"),
@@ -84,9 +86,10 @@ _MISFITS: list[tuple[str, str, str]] = [
     ("COMMA", _STATEMENT, "statements need nothing between them, or a `;`"),
     ("IS", "EQUAL", "write `=`"),
     ("EXPR", "TEXT", "put it in a text: `\"{{ … }}\"`"),
+    ("COLON", "EQUAL", "write `=`"),
     ("COLON", "", "leave out the `:`"),
     ("OTHERWISE", "NOT", "`otherwise` stands without `when`"),
-    ("WHEN", _STATEMENT, "`otherwise` has no condition"),
+    ("WHEN", _STATEMENT, "rules do not nest: join conditions by `and`, or put rules into `given CONDITION { … }`"),
 ]  # fmt: skip
 
 
@@ -131,6 +134,10 @@ def token_hint(before: str, found: str, accepts: Set[str], *, rest: str = "", wo
 _CHARACTERS: list[tuple[Callable[[str], bool], str]] = [
     (lambda rest: rest.startswith(("//", "/*", "--")), "a comment begins with `#`"),
     (lambda rest: rest.startswith("+/-"), "write `±` or `+-`"),
+    (
+        lambda rest: re.match(r"[%+*]\s*\d", rest) is not None,
+        'there is no arithmetic here; in a template there is: `"{{ turn % 2 }}"`',
+    ),
     (lambda rest: rest[0] == "+", 'put both into one text: `"{{ one }} and {{ two }}"`'),
     (lambda rest: rest[0] in "“”„‘’‚«»`´", 'a text stands in straight quotes: `"…"`'),
     (lambda rest: rest[0] == "%", "a percent sign stands right behind its number: `10%`"),

@@ -9,6 +9,14 @@ _PHRASES: list[tuple[re.Pattern[str], re.Pattern[str], str]] = [
     (re.compile(before + r"\Z"), re.compile(found), help)
     for before, found, help in (
         # declarations
+        (r"(?:^|\n)\s*", r"limit\s+\d+\s*/",
+         "write `limit 100 requests per 1m`, in a rule or, for all of them, in `defaults { … }`"),
+        (r"\{.*", r"test\s+[\"']", "a test stands at the top level, outside all braces"),
+        (r"\blet\s+([\w-]+)\s*=\s*\w+\s*", r"\[[^\]\n]*\]\s*(?:is|in|contains|mentions|matches|has|[<>])",
+         r"a condition is named by `let … when`: `let \1 when …`"),
+        (r"\bscenario\b[^{}]*\{\s*", r"(?:initial|start)\b", "the first state is where everybody starts"),
+        (r"\bscenario\b[^{}]*\{\s*", r"(?:when|otherwise|rule)\b",
+         "a rule stands in a state: `state NAME { when … }`"),
         (r"(?:^|\n)\s*", r"default\s*\{", "did you mean `defaults`?"),
         (r"(?:^|\n)\s*", r"(?:seed|models|conversation)\b", "it stands in `defaults { … }`"),
         (r"(?:^|\n)", r"[A-Za-z_]\w*\s*=(?!=)", "a constant is named by `let`: `let x = …`"),
@@ -24,6 +32,12 @@ _PHRASES: list[tuple[re.Pattern[str], re.Pattern[str], str]] = [
         (r"\brule\s+(?!when\b|otherwise\b)[\w-]+\s*", r"(?!when|otherwise)[A-Za-z]",
          "a name of several words stands in quotes: `rule \"my rule\" when …`"),
         # conditions
+        (r"\b(?:and|or)\s+when\s*", r"", "leave out the second `when`"),
+        (r"\b([\w.]+)\s+(contains|mentions)\s+(\"[^\"\n]*\")\s+or\s*", r"[\"']",
+         r'each part names its field: `\1 \2 \3 or \1 \2 "…"`, or `\1 \2 any [\3, "…"]`'),
+        (r"\bmatches\s+r\s*", r"[\"']", "a regular expression stands between slashes: `/…/`"),
+        (r"\b(?:when|not|given)\s+(contains|mentions|matches)\s*", r"[\"'/]",
+         r"the field is missing: `user \1 …`"),
         (r"\bis\s+not\s+in\s*", r"[\[\d]", "write `not in`, without `is`"),
         (r"\bis\s+in\s*", r"[\[\d]", "write `in`, without `is`"),
         (r"\bis\s+(?:like|about|containing)\s*", r"[\"']", "write `contains` or `mentions`, without `is`"),
@@ -43,6 +57,14 @@ _PHRASES: list[tuple[re.Pattern[str], re.Pattern[str], str]] = [
          "a text has no length to compare: write `user matches /.{6,}/s`, or look at `messages.tokens`"),
         (r"\b(?:when|and|or|not)\s+[\w.]+\s*", r"\(", "a condition calls nothing: `user contains \"…\"`"),
         # what is said
+        (r"\{[^{}]*", r"set\s+[\w-]+\s*=(?!=)", "write `remember name = …`"),
+        (r"\busage\s*", r"(?:input|output|total)\b",
+         "the numbers stand in braces: `usage { input: 9, output: 2 }`"),
+        (r"\bcall\s+[^\s{}]+\s*\{[^{}]*\}\s*", r"as\b",
+         "the call's id stands behind `id`: `call f { … } id \"…\"`"),
+        (r"\b(?:reply|chunk)\s+\"[^\"\n]*\"\s+after\s+(\d\w*)\s*", r"",
+         r"put `wait \1` in front of it"),
+        (r"[{;\"']\s*", r"chunks\s+[\"']", "did you mean `chunk`?"),
         (r"(?<![\w\"'])[fFrRbB]{1,2}", r"[\"']",
          "a text has no prefix: `\"…\"` is a template with `{{ … }}`, and `'…'` has no escapes"),
         (r"\b(?:example_of|random|pick|uuid|lorem|now|noise)\s*", r"\(",
@@ -53,6 +75,14 @@ _PHRASES: list[tuple[re.Pattern[str], re.Pattern[str], str]] = [
         (r"\b(?:sequence|cycle|pick)\s*", r"\[", "steps stand in braces: `{ reply \"a\"; reply \"b\" }`"),
         (r"(?:\botherwise|[{;\"'\]])\s*", r"[A-Za-z_][\w-]*\s*\(", "a block is used by `use`: `use NAME(…)`"),
         # time and trouble
+        (r"\b(?:wait|ttft)\s*", r"\d+\s+(?:ms|s|m|h)\b", "a duration has no space in it: `50ms`"),
+        (r"\b(?:wait|ttft)\s*", r"\d+\w*\s*(?:-|to\b|\.\.)\s*\d", "a range of durations is written `10ms..20ms`"),
+        (r"\b(?:wait|ttft)\s+\d+(?:ms|s|m|h)\s*", r"(?:-|to\b)\s*\d",
+         "a range of durations is written `10ms..20ms`"),
+        (r"\b(cut|reset|hang)\s+after\s+\d+(?:ms|s|m|h)\s*", r"", r"the moment stands first: `after 200ms \1`"),
+        (r"\bfail\s+(\d+)\s+message\s*", r"[\"']", r'write `fail \1 "…"`, without `message`'),
+        (r"\bfail\s+with\s*", r"\d", "write `fail 429 \"…\"`, without `with`"),
+        (r"\bfail\s+(\d+)(?:\s+\"[^\"\n]*\")?\s+after\s+(\d+\w*)\s*", r"", r"write `fail \1 retry after \2`"),
         (r"\b(?:cut|reset|hang)\s+after\s+\d+\s+\w+\s*", r"",
          "the moment stands first: `after 5 chunks cut`"),
         (r"\bafter\s+\d+\s*", r"tok(?:en)?s?\b", "chunks are counted: `after 5 chunks cut`"),
@@ -70,6 +100,7 @@ _PHRASES: list[tuple[re.Pattern[str], re.Pattern[str], str]] = [
         (r"\bremember\s+memory\s*", r"\.", "leave out `memory.`: `remember item = …`"),
         (r"\bremember\s+[\w-]+\s*", r"[\"'\d\[{]", "write `remember item = …`"),
         # tests
+        (r"\bexpect\s*", r"[\"']", "what was said is `text`: `expect text is \"…\"`"),
         (r"\btest\b[^{}]*\{\s*", r"(?:user|model|messages|input)\b",
          "what is asked stands in a request: `request { user: \"…\" }`"),
         (r"\brequest\s*", r"[\"']", "a request is an object: `request { user: \"…\" }`"),
@@ -88,7 +119,10 @@ _STATEMENTS = re.compile(
 def phrase_hint(before: str, rest: str) -> str | None:
     """The way out of a mistake that begins with `rest`, behind the text `before`."""
     near = before[-_REACH:]
-    return next((help for left, right, help in _PHRASES if right.match(rest) and left.search(near)), None)
+    for left, right, help in _PHRASES:
+        if right.match(rest) and (found := left.search(near)):
+            return found.expand(help)
+    return None
 
 
 def is_assigned(before: str) -> bool:
@@ -100,6 +134,7 @@ def is_assigned(before: str) -> bool:
 
 _EVERYTHING = "for every request write `otherwise`"
 _FIELDS = {
+    "user_message": "did you mean `user`?",
     "prompt": "did you mean `user`?", "content": "did you mean `user`?", "message": "did you mean `user`?",
     "text": "did you mean `user`?", "question": "did you mean `user`?", "query_text": "did you mean `user`?",
     "instructions": "did you mean `system`?", "developer": "did you mean `system`?",
@@ -132,6 +167,25 @@ def field_hint(name: str) -> str | None:
     if name in _BODY:
         return f"write `body.{name}`: what has no field of its own is part of the body"
     return _FIELDS.get(name)
+
+
+def variable_hint(name: str) -> str | None:
+    """What to write in a template in place of a name that stands for nothing."""
+    if name in ("len", "length", "size"):
+        return "the length of a text is written `user | length`"
+    hint = field_hint(name)
+    if hint == _FIELDS["user_message"]:
+        return "`user` is the text of the last user message"
+    return None if hint == _EVERYTHING else hint
+
+
+def template_hint(message: str) -> str | None:
+    """The way out of what makes a text no template, by the template engine's message."""
+    if "char '?'" in message:
+        return "a choice is written `{{ b if a else c }}`"
+    if "char '$'" in message:
+        return "a group is printed by its name: `/(?<name>…)/` gives `{{ name }}`"
+    return None
 
 
 def part_hint(part: str | int) -> str | None:

@@ -115,7 +115,7 @@ def describe_token(
     at = len(source.text) if ended else token.start_pos or 0
     keywords = set(words.values())
     if (
-        _foreign_operator(source, at, diagnostics)
+        _foreign_operator(source, at, accepts, diagnostics)
         or _missing_operand(source, start, at, token, accepts, keywords, diagnostics)
         or _braces(source, start, at, token, accepts, diagnostics)
     ):
@@ -145,7 +145,7 @@ def describe_token(
     return diagnostics.report("E105", f"expected {expected}, found `{found}`", span, help=help)
 
 
-def _foreign_operator(source: Source, at: int, diagnostics: Diagnostics) -> bool:
+def _foreign_operator(source: Source, at: int, accepts: set[str], diagnostics: Diagnostics) -> bool:
     """Whether an operator of another language stands at `at`, or began right before it."""
     text = source.text
     if text[at - 1 : at + 1] in ("==", "<>"):
@@ -158,7 +158,10 @@ def _foreign_operator(source: Source, at: int, diagnostics: Diagnostics) -> bool
     foreign = _FOREIGN.match(text, at)
     if foreign and text[at - 1 : at + 1] == ":=":
         return False
-    if foreign and is_assigned(text[:at]):
+    if foreign and foreign[0] == "=" and "COLON" in accepts:
+        span = source.span(at, at + 1)
+        diagnostics.report("E106", "`=` is not an operator here", span, help="in an object write `:`")
+    elif foreign and is_assigned(text[:at]):
         _needless(source, at, foreign[0], diagnostics)
     elif foreign:
         _foreign(source, at, foreign[0], diagnostics)

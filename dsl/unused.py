@@ -18,6 +18,8 @@ from dsl.tool_loops import with_blocks
 _WORD = re.compile(r"[^\W\d]\w*")
 # A group of a regular expression that has a name.
 GROUP = re.compile(r"\(\?P?<([A-Za-z_]\w*)>")
+# A name in single braces, which is a template in other languages.
+BRACED = re.compile(r"(?<![{$])\{ ?([a-z_]\w*) ?\}(?!\})")
 _CONDITIONED = nodes.Rule | nodes.Given
 
 
@@ -93,6 +95,9 @@ def _used(item: nodes.Item) -> Iterator[str]:
 def _template_words(node: nodes.Node) -> Iterable[str]:
     if isinstance(node, nodes.Expression):
         return _WORD.findall(node.source)
-    if isinstance(node, nodes.Text) and node.template and has_markup(node.value):
-        return _WORD.findall(node.value)
+    if isinstance(node, nodes.Text) and node.template:
+        if has_markup(node.value):
+            return _WORD.findall(node.value)
+        if not node.span.text.startswith('"""'):
+            return BRACED.findall(node.span.text)  # is reported as W418: one message for one mistake
     return ()

@@ -13,7 +13,7 @@ from dsl.diagnostics import Diagnostics, Label, did_you_mean, one_of
 from dsl.helpers import HELPERS
 from dsl.literals import Decoded
 from dsl.loops import Keys
-from dsl.phrases import value_hint
+from dsl.phrases import template_hint, value_hint, variable_hint
 from dsl.resolver import Names
 from dsl.scenarios import Scenario
 from dsl.source import Span
@@ -177,7 +177,8 @@ class ValueCompiler:
         try:
             template = Template(node.source if isinstance(node, nodes.Expression) else node.value, typed)
         except BadTemplate as bad:
-            self._refuse("E302", f"invalid template: {bad.message}", self._row(node, bad.line), help=bad.help)
+            help = bad.help or template_hint(bad.message)
+            self._refuse("E302", f"invalid template: {bad.message}", self._row(node, bad.line), help=help)
             return Literal(node, "")
         if not self.context.captures.unknown:
             self._check_names(node, template)
@@ -196,7 +197,7 @@ class ValueCompiler:
         known = {*fields.CATALOGUE, *HELPERS, *self._names.constants, *captures.all, *self.context.locals}
         for name in sorted(template.names - known):
             bound = one_of(f"`{capture}`" for capture in sorted(captures.all)) if captures.all else "nothing"
-            help = did_you_mean(name, known) or f"the condition captures {bound}"
+            help = variable_hint(name) or did_you_mean(name, known) or f"the condition captures {bound}"
             if name == "loop":
                 help = "`loop` is there inside `repeat` and `{% for %}`"
             self._refuse(

@@ -231,7 +231,9 @@ class TestCompiler:
         key = KEYS.get(name)
         if key is None and name not in PARAMETERS:
             known = [*KEYS, *PARAMETERS]
-            help = did_you_mean(name, known) or f"what only this body has goes into `body: {{ {name}: … }}`"
+            said = "did you mean `user`?" if name in ("content", "message") else None
+            help = said or did_you_mean(name, known)
+            help = help or f"what only this body has goes into `body: {{ {name}: … }}`"
             self._refuse("E233", f"a request has no key `{name}`", pair.key.span, help=help)
         self._check_continued(pair)
         if name == "endpoint":

@@ -53,7 +53,8 @@ def check(paths: tuple[Path, ...], form: str, strict: bool, code: str | None) ->
     else:
         show(found, as_text if form == "text" else as_line, err=False)
         if form == "text" and found:
-            click.echo(f"\n{summary(found)}; `mockllm check --explain {found[0].code}` tells more")
+            worst = next((diagnostic for diagnostic in found if diagnostic.is_error), found[0])
+            click.echo(f"\n{summary(found)}; `mockllm check --explain {worst.code}` tells more")
     if any(diagnostic.is_error or strict for diagnostic in found):
         sys.exit(1)
 
