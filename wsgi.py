@@ -6,12 +6,13 @@ Without it the quickstart example is served. A script with errors stops the star
 import sys
 
 from dsl import ScriptError
+from mockllm.access import Access
 from mockllm.app import create_app
 from mockllm.serving import LoadError, load
 from mockllm.settings import SettingError, Settings, script_path
 
 try:
-    app = create_app(load(script_path(), Settings.from_environ()))
+    app = create_app(load(script_path(), Settings.from_environ()), Access.from_environ())
 except (ScriptError, LoadError, SettingError) as error:
     print(error, file=sys.stderr)
     sys.exit(1)

@@ -12,11 +12,12 @@ no answer to one for vectors. So of all rules those are asked
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 from dsl.conditions import And, Condition, Member, Moment, Negation, Or, Present, is_number
+from dsl.facts import possible_words
 from dsl.performance import Statement
+from dsl.records import Record, parts
 from dsl.request import Request
 from dsl.session import Session
 from dsl.statements import Call, Chunk, Push, Raw, Refuse, Reply, Think
@@ -32,8 +33,20 @@ _SAYS = (Reply, Chunk, Think, Call, Refuse, Raw, Push)
 
 def answering(table: RuleTable, endpoint: str) -> RuleTable:
     """The rules of a table that requests on one of the `UNSPOKEN` endpoints are offered, in their order."""
-    vectors = endpoint == "embeddings"
-    return RuleTable(tuple(rule for rule in table.rules if _address(rule) or not _says(rule, vectors)))
+    return RuleTable(tuple(rule for rule in table.rules if is_offered(rule, endpoint)))
+
+
+def addressed_to(rule: Rule) -> tuple[str, ...]:
+    """The `UNSPOKEN` endpoints that a rule's condition is addressed to, and may hold on."""
+    if not _address(rule):
+        return ()
+    possible = possible_words(rule.guard.condition, "endpoint")
+    return tuple(endpoint for endpoint in UNSPOKEN if endpoint in possible)
+
+
+def is_offered(rule: Rule, endpoint: str) -> bool:
+    """Whether a rule is asked on one of the `UNSPOKEN` endpoints."""
+    return bool(_address(rule)) or not _says(rule, endpoint == "embeddings")
 
 
 def has_path(table: RuleTable, path: str) -> bool:
@@ -90,8 +103,8 @@ def _statements(part: Any, seen: set[int]) -> Iterator[Statement]:
     if isinstance(part, tuple):
         for each in part:
             yield from _statements(each, seen)
-    elif is_dataclass(part) and hasattr(part, "perform") and id(part) not in seen:
+    elif isinstance(part, Record) and hasattr(part, "perform") and id(part) not in seen:
         seen.add(id(part))
-        yield part  # type: ignore[misc]  # a statement is what can be performed
-        for slot in fields(part):
-            yield from _statements(getattr(part, slot.name), seen)
+        yield part
+        for each in parts(part):
+            yield from _statements(each, seen)

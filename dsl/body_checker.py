@@ -16,8 +16,9 @@ from collections.abc import Sequence
 
 from dsl import fields, nodes
 from dsl.diagnostics import Diagnostics
+from dsl.impossible import check_comparison, check_event, models_of
 from dsl.resolver import Names
-from dsl.unused import BRACED, GROUP
+from dsl.unused import BRACED, DOLLAR, GROUP
 
 LONGEST = 3600.0  # seconds
 _DOUBLE = re.compile(r"\{\{\s*([a-z_]\w*)[\w.]*\s*\}\}")
@@ -27,6 +28,7 @@ _STATUS = re.compile(r"[45]\d\d")
 def check_bodies(items: Sequence[nodes.Item], names: Names, diagnostics: Diagnostics) -> None:
     """Report what is surely not meant in the bodies of these declarations, and in the texts around them."""
     printable = _printable(items, names)
+    models = models_of(items)
     for item in items:
         if isinstance(item, nodes.Test):
             continue  # its texts are data
@@ -35,8 +37,11 @@ def check_bodies(items: Sequence[nodes.Item], names: Names, diagnostics: Diagnos
             if isinstance(node, nodes.Rule | nodes.On):
                 _check_interruption(node.body, diagnostics)
                 _check_time(node.body, names, diagnostics)
+                if isinstance(node, nodes.On):
+                    check_event(node, diagnostics)
             elif isinstance(node, nodes.Comparison):
                 compared |= {id(part) for part in nodes.walk(node)}
+                check_comparison(node, models, names, diagnostics)
             elif isinstance(node, nodes.Fail):
                 _check_status(node, diagnostics)
             elif isinstance(node, nodes.Text):
@@ -64,8 +69,9 @@ def _check_template(node: nodes.Text, printable: set[str], diagnostics: Diagnost
         return  # over lines stand programs and documents, which may hold anything
     found = _DOUBLE.search(written) if compared or not node.template else None
     if found is None and node.template and not compared and "{{" not in written:
-        found = BRACED.search(written)
-    if found is None or found[1] not in printable:
+        found = BRACED.search(written) or DOLLAR.search(written)
+    # What begins with a dollar may be a shell's, whose variables may be called like fields.
+    if found is None or found[1] not in printable or (found.re is DOLLAR and found[1] in fields.CATALOGUE):
         return
     what, label = "sent", ""
     if compared:

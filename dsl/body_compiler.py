@@ -10,16 +10,20 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from dsl import nodes, statements, timeline
-from dsl.condition_compiler import Captures
+from dsl.dead_code import check_dead_code
 from dsl.diagnostics import Diagnostics, Label, did_you_mean, one_of
+from dsl.guards import Captures
 from dsl.limits import Limit
 from dsl.logprobs import MOST_ALTERNATIVES
-from dsl.performance import Jitter, Pace, Statement
+from dsl.performance import Statement
+from dsl.phrases import count_hint, failure_hint
 from dsl.resolver import Names
 from dsl.source import Span
 from dsl.testing.coverage import Step
+from dsl.time_compiler import TimeCompiler
+from dsl.times import Delay
 from dsl.value_compiler import Context, ValueCompiler
-from dsl.values import ListMaker, Maker
+from dsl.values import ListMaker, Literal, Maker
 
 FINISH_REASONS = ("stop", "length", "tool_calls", "content_filter", "function_call")
 # The shapes of tool calls that gateways send: see `Timeline.dialect`.
@@ -35,8 +39,6 @@ DIALECTS = (
     "repeated-name",
 )
 USAGE_KEYS = ("input", "output", "cached", "reasoning")
-ENDINGS = (nodes.Fail, nodes.Cut, nodes.Reset, nodes.Hang, nodes.Close)
-SAYING = (nodes.Reply, nodes.Chunk, nodes.Think, nodes.Call, nodes.Refuse)
 MOST_OF_A_LIMIT = 1_000_000_000
 
 _NOTHING = statements.Block(())
@@ -47,6 +49,7 @@ class BodyCompiler:
         self._names = names
         self._diagnostics = diagnostics
         self._values = ValueCompiler(names, diagnostics)
+        self._times = TimeCompiler(names, self._values, diagnostics)
         self._counters = 0
 
     def compile(self, body: nodes.Action, context: Context) -> Statement:
@@ -72,11 +75,11 @@ class BodyCompiler:
         self._values.begin(context)
         return self._values.value(node)
 
-    def timer(self, delay: nodes.Delay) -> statements.Delay:
+    def timer(self, delay: nodes.Delay) -> Delay:
         """The delay of a timer of a socket, which cannot be a parameter."""
         self._values.begin(Context(""))
-        compiled = self._delay(delay)
-        assert isinstance(compiled, statements.Delay)
+        compiled = self._times.delay(delay)
+        assert isinstance(compiled, Delay)
         return compiled
 
     def _visit(self, node: nodes.Node) -> Statement:
@@ -107,7 +110,9 @@ class BodyCompiler:
         if isinstance(node.arguments, nodes.List):
             if node.chunks is not None:
                 help = "each of them is one chunk: leave out the `in`"
-                self._refuse("E215", "a list of fragments cannot be cut into chunks", node.chunks.span, help=help)
+                self._diagnostics.report(
+                    "E215", "a list of fragments cannot be cut into chunks", node.chunks.span, help=help
+                )
             makers = tuple(self._values.value(item) for item in node.arguments.items)
             arguments = ListMaker(node.arguments, makers)  # never folded: its items are the fragments
         return statements.Call(
@@ -130,34 +135,19 @@ class BodyCompiler:
     def _check_socket(self, word: str, span: Span) -> None:
         if not self._values.context.socket:
             help = "put the rule into a `socket` block, or add `transport is websocket` to its condition"
-            self._refuse("E221", f"`{word}` stands where there is no socket", span, help=help)
+            self._diagnostics.report("E221", f"`{word}` stands where there is no socket", span, help=help)
 
     # -- when it is said
 
     def visit_Wait(self, node: nodes.Wait) -> Statement:
-        return statements.Wait(self._delay(node.delay))
+        return statements.Wait(self._times.delay(node.delay))
 
     def visit_Ttft(self, node: nodes.Ttft) -> Statement:
-        return statements.Ttft(self._delay(node.delay))
+        return statements.Ttft(self._times.delay(node.delay))
 
     def visit_Pace(self, node: nodes.Pace) -> Statement:
-        rate: nodes.Node | None = node.rate
-        if isinstance(rate, nodes.Reference):
-            if rate.path[0].text in self._values.context.locals:
-                help = "write it out, as in `40 tok/s`, or give it a name with `let`"
-                self._refuse("E202", f"`{rate.text}` is not a rate", rate.span, help=help)
-                return _NOTHING
-            rate = self._names.constant(rate)
-        if not isinstance(rate, nodes.Rate):
-            self._unknown(node.rate, "a rate like `40 tok/s`", rate)
-            return _NOTHING
-        if rate.amount <= 0:
-            self._refuse("E211", "a pace of 0 gets nowhere", node.rate.span, help="to stop for good, write `hang`")
-            return _NOTHING
-        if rate.unit == "byte" and node.tolerance is not None:
-            reason = "bytes leave at an even pace"
-            self._diagnostics.report("W402", "this tolerance does nothing", node.tolerance.span, reason)
-        return statements.SetPace(Pace(rate.amount, rate.unit, self._jitter(node.tolerance)))
+        pace = self._times.pace(node)
+        return _NOTHING if pace is None else statements.SetPace(pace)
 
     def visit_Repeat(self, node: nodes.Repeat) -> Statement:
         count = self._whole(node.count, 0, "a number of times")
@@ -174,6 +164,11 @@ class BodyCompiler:
         status = None
         if node.status is not None:
             status = self._whole(node.status, 400, "the status of an error", 599)
+        if isinstance(node.message, nodes.Reference) and not self._values.is_known(node.message):
+            name = node.message
+            self._diagnostics.report(
+                "E203", f"nothing is called `{name.text}`", name.span, help=failure_hint(name.text)
+            )
         message, code, param = (
             None if text is None else self._values.value(text) for text in (node.message, node.code, node.param)
         )
@@ -206,9 +201,19 @@ class BodyCompiler:
         for pair in node.counts.pairs:
             if pair.key.text not in USAGE_KEYS:
                 known = f"a count is {one_of(f'`{key}`' for key in USAGE_KEYS)}"
-                help = did_you_mean(pair.key.text, USAGE_KEYS) or known
-                self._refuse("E212", f"unknown count `{pair.key.text}`", pair.key.span, help=help)
+                help = count_hint(pair.key.text) or did_you_mean(pair.key.text, USAGE_KEYS) or known
+                self._diagnostics.report("E212", f"unknown count `{pair.key.text}`", pair.key.span, help=help)
+            self._check_count(pair)
         return statements.Usage(self._values.value(node.counts))
+
+    def _check_count(self, pair: nodes.Pair) -> None:
+        """Report a count of tokens that is none, as far as it can be told."""
+        made = self._values.value(pair.value)
+        value = made.value if isinstance(made, Literal) else 0
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            help = "write a whole number from 0 on"
+            text = pair.value.span.brief
+            self._diagnostics.report("E211", f"`{text}` is not a number of tokens", pair.value.span, help=help)
 
     def visit_Header(self, node: nodes.Header) -> Statement:
         return statements.Header(self._values.value(node.name), self._values.value(node.value))
@@ -232,12 +237,12 @@ class BodyCompiler:
         """Report a name that is not among those that are `known`."""
         if name.text not in known:
             help = did_you_mean(name.text, known) or f"{one} is {one_of(f'`{word}`' for word in known)}"
-            self._refuse("E207", f"unknown {what} `{name.text}`", name.span, help=help)
+            self._diagnostics.report("E207", f"unknown {what} `{name.text}`", name.span, help=help)
 
     # -- which of it happens
 
     def visit_Block(self, node: nodes.Block) -> Statement:
-        self._warn_of_dead_code(node)
+        check_dead_code(node, self._diagnostics)
         body: list[Statement] = []
         choices: list[Statement] = []
         for statement in node.statements:
@@ -265,7 +270,7 @@ class BodyCompiler:
     def visit_Pick(self, node: nodes.Pick) -> Statement:
         given = sum(step.weight.fraction for step in node.steps if step.weight)
         if given > 1 + 1e-9:
-            self._refuse("E213", f"the weights of this `pick` add up to {given:.0%}", node.span)
+            self._diagnostics.report("E213", f"the weights of this `pick` add up to {given:.0%}", node.span)
         left = [step for step in node.steps if step.weight is None]
         share = max(0.0, 1 - given) / len(left) if left else 0.0
         weights = [step.weight.fraction if step.weight else share for step in node.steps]
@@ -280,12 +285,14 @@ class BodyCompiler:
         amount = self._whole(node.amount, 1, f"a number of {kind}", MOST_OF_A_LIMIT)
         if node.period.seconds <= 0:
             help = "write a duration like `1m`"
-            self._refuse("E211", f"nothing is limited per `{node.period.span.text}`", node.period.span, help=help)
+            self._diagnostics.report(
+                "E211", f"nothing is limited per `{node.period.span.text}`", node.period.span, help=help
+            )
         return Limit(kind, amount, node.period.seconds, self._counter())
 
     def visit_After(self, node: nodes.After) -> Statement:
         if not isinstance(node.trigger, nodes.Count):
-            return statements.AfterTime(self._delay(node.trigger), self._visit(node.body))
+            return statements.AfterTime(self._times.delay(node.trigger), self._visit(node.body))
         count = self._whole(node.trigger.amount, 0, f"a number of {node.trigger.unit}s")
         if node.trigger.unit == "chunk":
             return statements.AfterChunks(count, self._visit(node.body))
@@ -299,7 +306,9 @@ class BodyCompiler:
             ending = timeline.Hang(0, body.seconds)
         elif not isinstance(body, statements.Cut) or body.clean:
             help = "bytes are counted as they leave: only `cut`, `reset` or `hang` can happen there"
-            self._refuse("E214", "this cannot happen after a number of bytes", node.body.span, help=help)
+            self._diagnostics.report(
+                "E214", "this cannot happen after a number of bytes", node.body.span, help=help
+            )
         return statements.AfterBytes(count, ending)
 
     def visit_Use(self, node: nodes.Use) -> Statement:
@@ -307,37 +316,38 @@ class BodyCompiler:
         block = self._names.blocks.get(name)
         if block is None:
             help = did_you_mean(name, self._names.blocks) or f"name it with `define {name} {{ … }}`"
-            self._refuse("E205", f"no block is called `{name}`", node.block.span, help=help)
+            self._diagnostics.report("E205", f"no block is called `{name}`", node.block.span, help=help)
             return _NOTHING
         if not self._values.can_open(f"{name}()", node.block.span):
             return _NOTHING
         if len(node.arguments) != len(block.parameters):
             needed, given = len(block.parameters), len(node.arguments)
             message = f"`{name}` takes {needed} argument{'' if needed == 1 else 's'}, and is given {given}"
-            self._refuse("E220", message, node.span, secondary=Label(block.name.span, "the block"))
+            self._diagnostics.report("E220", message, node.span, secondary=Label(block.name.span, "the block"))
             return _NOTHING
         makers = [self._values.value(argument) for argument in node.arguments]
         names = [parameter.text for parameter in block.parameters]
-        with self._values.opened(f"{name}()", node.block.span), self._values.with_locals(names):
+        with self._values.opened(f"{name}()", node.block.span), self._values.with_locals(names, makers):
             body = self._visit(block.body)
         return statements.Use(tuple(zip(names, makers, strict=True)), body)
 
     def visit_Every(self, node: nodes.Every) -> Statement:
         help = "write it into a `socket` block itself, or use `repeat`"
-        self._refuse("E222", "`every` stands inside of a body", node.span, help=help)
+        self._diagnostics.report("E222", "`every` stands inside of a body", node.span, help=help)
         return _NOTHING
 
     def visit_Go(self, node: nodes.Go) -> Statement:
         context, state = self._values.context, node.state.text
         if context.scenario is None:
             if context.key:
-                self._refuse("E206", "`go` stands outside a scenario", node.span)
+                help = "put the rule into a state: `scenario NAME { state a { when … } state b { … } }`"
+                self._diagnostics.report("E206", "`go` stands outside a scenario", node.span, help=help)
             return _NOTHING
         states = context.scenario.states
         if state not in states:
             known = f"a state is {one_of(f'`{each}`' for each in states)}"
             help = did_you_mean(state, states) or known
-            self._refuse("E206", f"this scenario has no state `{state}`", node.state.span, help=help)
+            self._diagnostics.report("E206", f"this scenario has no state `{state}`", node.state.span, help=help)
         return statements.Go(context.scenario.name, state)
 
     def visit_Remember(self, node: nodes.Remember) -> Statement:
@@ -346,26 +356,12 @@ class BodyCompiler:
     def _steps(self, steps: Iterable[nodes.Step]) -> Iterator[Statement]:
         for step in steps:
             if step.weight is not None:
-                self._refuse("E213", "only the steps of a `pick` have weights", step.weight.span)
+                self._diagnostics.report("E213", "only the steps of a `pick` have weights", step.weight.span)
             yield Step(step.span, self._visit(step.body))
 
     def _counter(self) -> str:
         self._counters += 1
         return f"{self._values.context.key}#{self._counters}"
-
-    def _warn_of_dead_code(self, block: nodes.Block) -> None:
-        for number, statement in enumerate(block.statements):
-            said = next((each for each in block.statements[number + 1 :] if isinstance(each, SAYING)), None)
-            if isinstance(statement, nodes.Finish) and said is not None:
-                label = Label(statement.span, "`finish` ends what is said here")
-                self._diagnostics.report("W403", "this is never reached", said.span, secondary=label)
-                break
-        for ending, dead in zip(block.statements, block.statements[1:], strict=False):
-            if isinstance(ending, ENDINGS):
-                word = type(ending).__name__.lower()
-                label = Label(ending.span, f"`{word}` ends the answer here")
-                self._diagnostics.report("W403", "this is never reached", dead.span, secondary=label)
-                break
 
     # -- operands
 
@@ -375,64 +371,19 @@ class BodyCompiler:
     def _whole(self, node: nodes.Number, least: int, what: str, most: int = 1_000_000) -> int:
         if not isinstance(node.value, int) or not least <= node.value <= most:
             help = f"write a whole number from {least} to {most}"
-            self._refuse("E211", f"`{node.span.text}` is not {what}", node.span, help=help)
+            self._diagnostics.report("E211", f"`{node.span.text}` is not {what}", node.span, help=help)
             return least
         return node.value
 
     def _share(self, node: nodes.Percent) -> float:
         if node.fraction > 1:
-            self._refuse("E213", f"a chance of `{node.span.text}` is more than 100%", node.span)
+            self._diagnostics.report("E213", f"a chance of `{node.span.text}` is more than 100%", node.span)
         return node.fraction
 
     def _literal_number(self, node: nodes.Value) -> float:
         if not isinstance(node, nodes.Number):
-            self._refuse("E211", f"`{node.span.brief}` is not a log probability", node.span, help="write a number")
+            self._diagnostics.report(
+                "E211", f"`{node.span.brief}` is not a log probability", node.span, help="write a number"
+            )
             return 0.0
         return node.value
-
-    def _delay(self, node: nodes.Delay) -> statements.Delay | statements.GivenDelay:
-        value: nodes.Node | None = node
-        if isinstance(node, nodes.Reference):
-            if node.path[0].text in self._values.context.locals:
-                return statements.GivenDelay(self._values.value(node))
-            value = self._names.constant(node)
-        if isinstance(value, nodes.Duration):
-            return statements.Delay(value.seconds, value.seconds)
-        if isinstance(value, nodes.Jittered):
-            seconds = value.duration.seconds
-            return statements.Delay(seconds, seconds, self._jitter(value.tolerance))
-        if isinstance(value, nodes.Uniform):
-            low, high = value.low.seconds, value.high.seconds
-            if low > high:
-                help = f"did you mean `{value.high.span.text}..{value.low.span.text}`?"
-                self._diagnostics.report("W405", "this range is empty", value.span, help=help)
-            return statements.Delay(low, max(low, high))
-        self._unknown(node, "a duration like `50ms`", value)
-        return statements.Delay(0, 0)
-
-    @staticmethod
-    def _jitter(tolerance: nodes.Duration | nodes.Percent | None) -> Jitter:
-        if isinstance(tolerance, nodes.Percent):
-            return Jitter(share=tolerance.fraction)
-        return Jitter(seconds=tolerance.seconds) if tolerance else Jitter()
-
-    def _unknown(self, node: nodes.Node, wanted: str, found: nodes.Node | None) -> None:
-        """Report a bare name that stands for nothing, or for something else than what is wanted."""
-        name = node.span.text
-        if found is not None:
-            self._refuse("E202", f"`{name}` is not {wanted}", node.span)
-        else:
-            help = did_you_mean(name, self._names.constants) or f"write {wanted}"
-            self._refuse("E203", f"nothing is called `{name}`", node.span, help=help)
-
-    def _refuse(
-        self,
-        code: str,
-        message: str,
-        span: Span,
-        label: str = "",
-        secondary: Label | None = None,
-        *,
-        help: str | None = None,
-    ) -> None:
-        self._diagnostics.report(code, message, span, label, secondary=secondary, help=help)

@@ -8,13 +8,14 @@ from its first child to its last. Most rules need no code of their own: `PLAIN` 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from threading import local
 from typing import Any
 
 from lark import Token
 
 from dsl import nodes
 from dsl.literals import BadEscape, Decoded
+from dsl.records import changed
 from dsl.source import Source, Span
 
 Children = Sequence[Any]
@@ -71,8 +72,8 @@ class Group(tuple[Any, ...]):
     span: Span
 
 
-class Builder:
-    """Callbacks for the parser. `source` is the text that is being parsed."""
+class Builder(local):
+    """Callbacks for the parser. `source` is the text that is being parsed, in each thread one."""
 
     source: Source
 
@@ -166,7 +167,7 @@ class Builder:
     def raw(self, c: Children) -> nodes.Raw:
         text = c[1]
         if isinstance(text, nodes.Text):  # only here an escape can stand for a byte that is no character
-            text = replace(text, value=Decoded(text.span.text, byte_escapes=True).value)
+            text = changed(text, value=Decoded(text.span.text, byte_escapes=True).value)
         return nodes.Raw(text, len(c) > 2, span=self.span(c))
 
     def fail(self, c: Children) -> nodes.Fail:
@@ -194,7 +195,7 @@ class Builder:
 
     def split(self, c: Children) -> nodes.Split:
         cutting: nodes.Split = c[1]
-        return replace(cutting, span=self.span(c))
+        return changed(cutting, span=self.span(c))
 
     def split_every(self, c: Children) -> nodes.Split:
         return nodes.Split("every", self.operand_after("EVERY", c), span=self.span(c))
@@ -305,7 +306,7 @@ class Builder:
             raise BadToken(token, Span(self.source, start + bad.start, start + bad.end)) from None
 
 
-class Otherwise(nodes.Node):
+class Otherwise(nodes.Node, frozen=True):
     """The word that stands where a rule's condition would."""
 
 

@@ -1,7 +1,8 @@
 """Warnings: what is legal and surely not meant. Each is conservative: no false alarm, at the price of some misses.
 
 `check_rules` looks at a table of compiled rules, `check_script` at what is written. The checks themselves are in
-modules of their own: `facts` and `shadows`, `tool_loops`, `states`, `unused`, `body_checker`, `wire_checker`.
+modules of their own: `facts` and `shadows`, `tool_loops`, `states`, `unused`, `body_checker`, `impossible`,
+`wire_checker`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from dsl import nodes
+from dsl.addressing import addressed_to, is_offered
 from dsl.body_checker import check_bodies
+from dsl.conditions import Condition
 from dsl.diagnostics import Diagnostics, Label
 from dsl.facts import conjuncts, contradiction
 from dsl.resolver import Names
@@ -27,21 +30,41 @@ _ANSWERING = (nodes.Rule, nodes.Given, nodes.ForEach, nodes.Scenario, nodes.Sock
 
 def check_rules(rules: Sequence[Rule], names: Names, diagnostics: Diagnostics) -> None:
     """Report the rules of a table that never answer, and the tool calls that may never stop."""
-    shadows = Shadows()
-    catch_all: Rule | None = None
+    above_all = Above()
+    addressed = {id(rule): endpoints for rule in rules if (endpoints := addressed_to(rule))}
+    unspoken = {endpoint: Above() for endpoints in addressed.values() for endpoint in endpoints}
     stopped = False
     for rule in rules:
         facts = list(conjuncts(rule.guard.condition))
-        above = catch_all or shadows.of(facts)
-        if above is not None:
-            if contradiction([*facts, *rule.guard.nth]) is None:
-                _report_shadow(rule, above, diagnostics)
-        elif rule.guard.condition is None and not rule.guard.nth:
-            catch_all = rule
-        if above is None and not stopped:
+        # One that says which endpoint it is for is asked there even below a rule that takes every conversation.
+        places = [unspoken[endpoint] for endpoint in addressed.get(id(rule), ())] or [above_all]
+        above = [place.shadow(facts) for place in places]
+        if all(above) and contradiction([*facts, *rule.guard.nth]) is None:
+            _report_shadow(rule, above[0], diagnostics)
+        if not all(above) and not stopped:
             check_tool_loop(rule, names, diagnostics)
         stopped = stopped or is_stopper(rule)
-        shadows.add(rule)
+        above_all.add(rule)
+        for endpoint, place in unspoken.items():
+            if is_offered(rule, endpoint):
+                place.add(rule)
+
+
+class Above:
+    """The rules above one, as they may shadow it."""
+
+    def __init__(self) -> None:
+        self._shadows = Shadows()
+        self._catch_all: Rule | None = None
+
+    def shadow(self, facts: Sequence[Condition]) -> Rule | None:
+        """The first rule that takes all that a rule with these facts would."""
+        return self._catch_all or self._shadows.of(facts)
+
+    def add(self, rule: Rule) -> None:
+        if self._catch_all is None and rule.guard.condition is None and not rule.guard.nth:
+            self._catch_all = rule
+        self._shadows.add(rule)
 
 
 def check_script(items: Sequence[nodes.Item], names: Names, own: Source, diagnostics: Diagnostics) -> None:
@@ -58,7 +81,8 @@ def check_script(items: Sequence[nodes.Item], names: Names, own: Source, diagnos
     _check_seed(items, diagnostics)
 
 
-def _report_shadow(rule: Rule, earlier: Rule, diagnostics: Diagnostics) -> None:
+def _report_shadow(rule: Rule, earlier: Rule | None, diagnostics: Diagnostics) -> None:
+    assert earlier is not None
     what = "everything" if earlier.guard.condition is None else "everything this rule would"
     diagnostics.report(
         "W401",

@@ -42,7 +42,7 @@ def explain(code: str) -> str:
         raise UnknownCode(f"there is no code {code}; {help}")
     parts = [f"{entry.code}: {entry.title}", entry.meaning]
     parts += [f"{name}:\n\n{_indented(text)}" for name, text in entry.files.items()]
-    parts += [f"This gets it:\n\n{_indented(entry.bad)}", f"This does not:\n\n{_indented(entry.mended)}"]
+    parts += [f"A script that gets it:\n\n{_indented(entry.bad)}", f"Mended:\n\n{_indented(entry.mended)}"]
     return "\n\n".join(parts)
 
 
@@ -58,8 +58,8 @@ def as_markdown() -> str:
         rows += [f"### {entry.code}: {entry.title}", "", entry.meaning, ""]
         for name, text in entry.files.items():
             rows += [f"`{name}`:", "", "```text", text.rstrip("\n"), "```", ""]
-        rows += ["This gets it:", "", "```text", entry.bad, "```", ""]
-        rows += ["This does not:", "", "```text" if entry.files else "```llmock", entry.mended, "```", ""]
+        rows += ["A script that gets it:", "", "```text", entry.bad, "```", ""]
+        rows += ["Mended:", "", "```text" if entry.files else "```llmock", entry.mended, "```", ""]
     return "\n".join(rows)
 
 
@@ -99,7 +99,7 @@ _ENTRIES = (
         "A long text begins on the line of its quotes",
         "A text in three quotes stands on lines of its own, between its quotes.",
         'otherwise reply """Hello."""',
-        'otherwise reply """\n    Hello.\n    """',
+        'otherwise reply """\n    Hello.\n"""',
     ),
     Code(
         "E104",
@@ -349,30 +349,31 @@ _ENTRIES = (
         "A step before what it needs",
         "A test first asks or connects, then repeats, sends or expects.",
         'otherwise reply "Hello."\ntest "greets" { expect text is "Hello." }',
-        'otherwise reply "Hello."\ntest "greets" { request { user: "hi" } expect text is "Hello." }',
+        'otherwise reply "Hello."\ntest "greets" { request { user: "hi" }; expect text is "Hello." }',
     ),
     Code(
         "E231",
         "A test of a socket that there is none of",
         "`connect` opens a socket of the script's own, or one that the server has by itself.",
         'otherwise reply "Hello."\ntest "opens" { connect "/v1/realtme" expect ending is "end" }',
-        'otherwise reply "Hello."\ntest "greets" { request { user: "hi" } expect text is "Hello." }',
+        'otherwise reply "Hello."\ntest "greets" { request { user: "hi" }; expect text is "Hello." }',
     ),
     Code(
         "E232",
         "Keys of a request that exclude one another",
         "A conversation is written in short (`user`) or as a whole (`messages`, or `input` on "
         "Responses), and not both.",
-        'otherwise reply "Hello."\ntest "greets" { request { user: "hi", messages: [] } expect text is "Hello." }',
-        'otherwise reply "Hello."\ntest "greets" { request { user: "hi" } expect text is "Hello." }',
+        'otherwise reply "Hello."\n'
+        'test "greets" { request { user: "hi", messages: [] }; expect text is "Hello." }',
+        'otherwise reply "Hello."\ntest "greets" { request { user: "hi" }; expect text is "Hello." }',
     ),
     Code(
         "E233",
         "An unknown key of a request",
         "The requests of tests have the fields of conditions and the parameters of the API. "
         "Anything else goes into `body`.",
-        'otherwise reply "Hello."\ntest "greets" { request { usr: "hi" } expect text is "Hello." }',
-        'otherwise reply "Hello."\ntest "greets" { request { user: "hi" } expect text is "Hello." }',
+        'otherwise reply "Hello."\ntest "greets" { request { usr: "hi" }; expect text is "Hello." }',
+        'otherwise reply "Hello."\ntest "greets" { request { user: "hi" }; expect text is "Hello." }',
     ),
     Code(
         "E234",
@@ -380,9 +381,9 @@ _ENTRIES = (
         "Nobody who writes a test knows the ids that a server makes up, so that no test "
         "continues a stored response.",
         'otherwise reply "Hello."\n'
-        'test "goes on" { request { user: "hi", previous_response_id: "resp_1" } expect text '
+        'test "goes on" { request { user: "hi", previous_response_id: "resp_1" }; expect text '
         'is "Hello." }',
-        'otherwise reply "Hello."\ntest "greets" { request { user: "hi" } expect text is "Hello." }',
+        'otherwise reply "Hello."\ntest "greets" { request { user: "hi" }; expect text is "Hello." }',
     ),
     Code(
         "E301",
@@ -413,6 +414,14 @@ _ENTRIES = (
         'when user matches /order (?<number>\\d+)/ or user mentions "order" reply "Order {{ number }}."',
         'when user matches /order (?<number>\\d+)/ or user mentions "order" reply "Order {{ '
         "number | default('?') }}.\"",
+    ),
+    Code(
+        "E305",
+        "A part that there never is",
+        "A text, a number or a function is asked for a part that only other languages have. Texts have Python's "
+        "methods (`user.upper()`) and Jinja's filters (`user | length`).",
+        'otherwise reply "{{ user.length }} characters"',
+        'otherwise reply "{{ user | length }} characters"',
     ),
     Code(
         "W401",
@@ -496,7 +505,7 @@ _ENTRIES = (
         "A test that expects nothing",
         "Without an `expect` a test cannot fail.",
         'otherwise reply "Hello."\ntest "greets" { request { user: "hi" } }',
-        'otherwise reply "Hello."\ntest "greets" { request { user: "hi" } expect text is "Hello." }',
+        'otherwise reply "Hello."\ntest "greets" { request { user: "hi" }; expect text is "Hello." }',
     ),
     Code(
         "W412",
@@ -543,8 +552,8 @@ _ENTRIES = (
         "W417",
         "A script without rules",
         "It answers every request with 404. A file that others include may have none, if it declares something.",
-        'test "greets" { request { user: "hi" } expect status is 404 }',
-        'otherwise reply "Hello."\ntest "greets" { request { user: "hi" } expect text is "Hello." }',
+        'test "greets" { request { user: "hi" }; expect status is 404 }',
+        'otherwise reply "Hello."\ntest "greets" { request { user: "hi" }; expect text is "Hello." }',
     ),
     Code(
         "W418",
@@ -560,6 +569,36 @@ _ENTRIES = (
         "A text behind `fail` is the message; the status is then 500.",
         'otherwise fail "429"',
         "otherwise fail 429",
+    ),
+    Code(
+        "W420",
+        "A status of an error that is none",
+        "`status` sets the status of what is said, which is a whole answer of the model. An error as the API "
+        "sends it is `fail`, with its own status behind it.",
+        'otherwise { status 429; fail "Slow down." }',
+        'otherwise fail 429 "Slow down."',
+    ),
+    Code(
+        "W421",
+        "A model that there is none of",
+        "A request for a model that `models` does not list is a 404, and no rule is asked.",
+        'defaults { models ["gpt-4o"] }\n\nwhen model is "gpt-5" reply "Hello."',
+        'defaults { models ["gpt-4o", "gpt-5"] }\n\nwhen model is "gpt-5" reply "Hello."',
+    ),
+    Code(
+        "W422",
+        "A pattern that is compared as it stands",
+        "`is` and `in` compare whole texts. A beginning is `starts with`, a pattern `matches`.",
+        'when model is "gpt-4*" reply "Hello."',
+        'when model starts with "gpt-4" reply "Hello."',
+    ),
+    Code(
+        "W423",
+        "An event of another name",
+        "A socket opens with `on connect` and ends with `on close`. Any other name is the `type` of a frame; one "
+        "that looks like these is put in quotes.",
+        'socket "/v1/events" { on open push { type: "hello" } }',
+        'socket "/v1/events" { on connect push { type: "hello" } }',
     ),
 )
 

@@ -4,134 +4,27 @@ from __future__ import annotations
 
 import gc
 import re
-import time
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 
 from dsl import fields, nodes
 from dsl.body_compiler import BodyCompiler
 from dsl.checker import check_rules, check_script
-from dsl.condition_compiler import Captures, ConditionCompiler, Guard, Invalid
-from dsl.diagnostics import Diagnostic, Diagnostics, ScriptError, did_you_mean
-from dsl.helpers import helpers
-from dsl.performance import Performance, Statement
-from dsl.request import Request
+from dsl.condition_compiler import ConditionCompiler
+from dsl.diagnostics import Diagnostic, Diagnostics, Invalid, ScriptError, did_you_mean
+from dsl.guards import Captures, Guard
 from dsl.resolver import Resolved, Resolver
 from dsl.rule_compiler import Place, RuleCompiler, key_of
 from dsl.scenarios import Scenario
-from dsl.session import Session
+from dsl.script import Script, Settings
 from dsl.sockets import Handler, SocketScript, Timer
 from dsl.source import Source, Span
-from dsl.statements import Block
 from dsl.states import check_states
-from dsl.table import Match, Rule, RuleTable
+from dsl.table import Rule, RuleTable
 from dsl.testing.compiler import Test, TestCompiler
-from dsl.timeline import Timeline
 from dsl.value_compiler import Context
-from dsl.values import Maker, Scope
 from dsl.wire_checker import check_wire
-
-
-class Script:
-    """A script that can answer.
-
-    Attributes:
-        table: its rules.
-        seed: the seed that it sets, or None.
-        models: the models that exist, or None if any does.
-        named_models: the models that its conditions name, in order.
-        sockets: what it says of WebSockets, by path.
-        scenarios: its scenarios, in order.
-        files: the script's own file, what it includes, and the data that it reads.
-        warnings: what the checker has to say of it.
-        items: what stands in it, as it was parsed, without includes.
-        tests: its tests, in order.
-    """
-
-    def __init__(self, rules: tuple[Rule, ...], settings: Settings, constants: dict[str, Maker]) -> None:
-        self.table = RuleTable(rules)
-        self.seed = settings.seed
-        self.models = settings.models
-        self.named_models: tuple[str, ...] = ()
-        self.sockets: Mapping[str, SocketScript] = {}
-        self.scenarios: tuple[Scenario, ...] = ()
-        self.files: tuple[Path, ...] = ()
-        self.warnings: tuple[Diagnostic, ...] = ()
-        self.items: tuple[nodes.Item, ...] = ()
-        self.tests: tuple[Test, ...] = ()
-        self._conversation = settings.conversation
-        self._defaults = tuple(settings.statements)
-        self._constants = constants
-
-    def conversation(self, request: Request) -> str | None:
-        """The name of the request's session by the script's `conversation by`, if it has one and that is there."""
-        if self._conversation is None:
-            return None
-        value = fields.read(self._conversation.name.text, self._conversation.path, request, Session())
-        return None if value is None else str(value)
-
-    def perform(
-        self,
-        match: Match,
-        request: Request,
-        session: Session,
-        random: Random,
-        now: Callable[[], datetime],
-        *,
-        with_defaults: bool = True,
-        fault: Statement | None = None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> Timeline:
-        """Perform the body of the rule that answers. `random` decides all that is left to chance.
-
-        Args:
-            now: the time of day, for templates.
-            fault: trouble that comes before the body, see `compile_fault`: what it does not end goes on with it.
-            clock: the seconds of a clock that is never set back, for rate limits.
-
-        What happens by itself on a socket answers nothing, and is performed without the defaults.
-
-        Raises:
-            PerformError: a template failed, or the answer grew too large.
-        """
-        scope = Scope(match.captures, helpers(random, now), request, session, match.nth, self._constants)
-        performance = Performance(scope, random, clock)
-        defaults, rule = self._defaults if with_defaults else (), match.rule
-        home = rule.home(request, session)
-        return performance.run(
-            defaults, rule.body, span=rule.node.span, fault=fault, bind=lambda scope: rule.bind(scope, home)
-        )
-
-    def warm_up(
-        self,
-        request: Request,
-        session: Session,
-        random: Random,
-        now: Callable[[], datetime],
-        *,
-        fault: Statement | None = None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> Timeline:
-        """What the defaults alone make where no rule is asked. `fault` and `clock` are as in `perform`.
-
-        Raises:
-            PerformError: a template failed.
-        """
-        scope = Scope({}, helpers(random, now), request, session, 0, self._constants)
-        performance = Performance(scope, random, clock)
-        return performance.run(self._defaults, Block(()), span=Source("defaults", "").span(0, 0), fault=fault)
-
-
-class Settings:
-    """What the `defaults` of a script set."""
-
-    def __init__(self) -> None:
-        self.seed: int | None = None
-        self.models: tuple[str, ...] | None = None
-        self.conversation: nodes.Field | None = None
-        self.statements: list[Statement] = []
 
 
 def compile_script(path: Path | str) -> Script:
@@ -143,16 +36,20 @@ def compile_script(path: Path | str) -> Script:
         UnicodeDecodeError: it is not UTF-8.
     """
     path = Path(path)
-    return _raise_errors(*_compile(Source(str(path), path.read_text("utf-8-sig")), path))
+    return _compile(Source(str(path), path.read_text("utf-8-sig")), path).script_or_errors()
 
 
-def compile_text(text: str, name: str = "script") -> Script:
-    """Compile a script that is in no file, so that it can include none. `name` is how messages call it.
+def compile_text(text: str, name: str = "script", path: Path | None = None) -> Script:
+    """Compile a script that is in no file, or not yet.
+
+    Args:
+        name: how messages call it.
+        path: the file in which it is to be: from there it can include others. Without one it can include none.
 
     Raises:
         ScriptError: it has errors.
     """
-    return _raise_errors(*_compile(Source(name, text.removeprefix("\ufeff")), None))
+    return _compile(Source(name, text.removeprefix("\ufeff")), path).script_or_errors()
 
 
 def check(path: Path | str) -> list[Diagnostic]:
@@ -163,16 +60,24 @@ def check(path: Path | str) -> list[Diagnostic]:
         UnicodeDecodeError: it is not UTF-8.
     """
     path = Path(path)
-    return _compile(Source(str(path), path.read_text("utf-8-sig")), path)[1]
+    return _compile(Source(str(path), path.read_text("utf-8-sig")), path).found
 
 
-def _raise_errors(script: Script | None, found: list[Diagnostic]) -> Script:
-    if script is None:
-        raise ScriptError(found)
-    return script
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """What became of a script: it, or None if there are errors among what was `found`."""
+
+    script: Script | None
+    found: list[Diagnostic]
+    files: tuple[Path, ...]
+
+    def script_or_errors(self) -> Script:
+        if self.script is None:
+            raise ScriptError(self.found, self.files)
+        return self.script
 
 
-def _compile(source: Source, path: Path | None) -> tuple[Script | None, list[Diagnostic]]:
+def _compile(source: Source, path: Path | None) -> _Compiled:
     collecting = gc.isenabled()
     gc.disable()  # a large script is many objects, none of them garbage: looking through them takes half the time
     try:
@@ -182,19 +87,21 @@ def _compile(source: Source, path: Path | None) -> tuple[Script | None, list[Dia
             gc.enable()
 
 
-def _compiled(source: Source, path: Path | None) -> tuple[Script | None, list[Diagnostic]]:
+def _compiled(source: Source, path: Path | None) -> _Compiled:
     diagnostics = Diagnostics()
-    resolved = Resolver(path.parent if path else None, diagnostics).resolve(source, path)
+    resolver = Resolver(path.parent if path else None, diagnostics)
+    resolved = resolver.resolve(source, path)
     script = None if resolved is None else _ScriptCompiler(resolved, diagnostics).compile()
     if resolved is not None and not diagnostics.has_errors:
         check_script(resolved.items, resolved.names, source, diagnostics)
     found = diagnostics.sorted()
-    errors = [diagnostic for diagnostic in found if diagnostic.is_error]
-    if script is None or errors:
-        return None, found
+    files = tuple(dict.fromkeys(resolver.files))
+    if script is None or any(diagnostic.is_error for diagnostic in found):
+        return _Compiled(None, found, files)
+    script.source = source
     script.warnings = tuple(found)
-    script.files = tuple(resolved.files) if resolved else ()
-    return script, found
+    script.files = files
+    return _Compiled(script, found, files)
 
 
 class _ScriptCompiler:

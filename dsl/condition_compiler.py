@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from dsl import fields, nodes
@@ -28,18 +26,17 @@ from dsl.conditions import (
     fold,
     words,
 )
-from dsl.diagnostics import Diagnostics, did_you_mean, one_of
-from dsl.facts import check_contradiction, check_word
+from dsl.diagnostics import Diagnostics, Invalid, did_you_mean
+from dsl.facts import check_contradiction, check_search, check_word
 from dsl.fields import Type
-from dsl.loops import Item, Turns, called
-from dsl.phrases import field_hint, part_hint, value_hint
+from dsl.guards import Captures, Guard
+from dsl.loops import Turns
+from dsl.molds import Mold, mold_of, veiled
+from dsl.operands import DEEPEST_NAMES, MOST_NAMES, OperandCompiler
+from dsl.phrases import field_hint, part_hint
+from dsl.records import changed
 from dsl.regexes import BadRegex, compile_regex
 from dsl.resolver import Names
-from dsl.source import Span
-
-# How deep in one another named things may be, and how many of them one rule may have.
-DEEPEST_NAMES = 50
-MOST_NAMES = 1_000
 
 _TEXT_TESTS: Mapping[str, Callable[..., TextTest]] = {
     "contains": Contains, "contains_any": Contains, "contains_all": Contains, "mentions": Mentions,
@@ -47,60 +44,14 @@ _TEXT_TESTS: Mapping[str, Callable[..., TextTest]] = {
 }  # fmt: skip
 _KINDS: dict[type, tuple[Type, str]] = {str: (Type.TEXT, "a text"), bool: (Type.FLAG, "true or false")}
 
-_NUMBER = re.compile(r"-?\d{1,300}(\.\d+)?")  # as the language writes it
 
-
-@dataclass(frozen=True)
-class Captures:
-    """The names that a condition binds: always, or only if a certain branch of an `or` holds.
-
-    `unknown` is set where the condition is broken: its names could be anything.
-    """
-
-    always: frozenset[str] = frozenset()
-    sometimes: frozenset[str] = frozenset()
-    unknown: bool = False
-
-    @property
-    def all(self) -> frozenset[str]:
-        return self.always | self.sometimes
-
-    def both(self, other: Captures) -> Captures:
-        """What two conditions that hold together bind."""
-        always = self.always | other.always
-        return Captures(always, (self.all | other.all) - always)
-
-    def either(self, other: Captures) -> Captures:
-        """What two conditions of which one holds bind."""
-        always = self.always & other.always
-        return Captures(always, (self.all | other.all) - always)
-
-
-@dataclass(frozen=True)
-class Guard:
-    """A rule's condition, compiled. `nth` are the tests of `nth`, which come after all else has held."""
-
-    condition: Condition | None
-    nth: tuple[Test, ...]
-    captures: Captures
-
-
-class Invalid(Exception):
-    """A condition with a mistake, which is reported."""
-
-
-class ConditionCompiler:
+class ConditionCompiler(OperandCompiler):
     def __init__(self, names: Names, diagnostics: Diagnostics) -> None:
-        self._names = names
-        self._diagnostics = diagnostics
-        self._open: list[str] = []
-        self._expanded = 0
+        super().__init__(names, diagnostics)
         self._endless: set[frozenset[str]] = set()  # circles that are reported
-        self._turns: Turns = {}
-        self._varies = False  # whether the condition at hand looks at a variable of a `for each`
         self._varying: set[int] = set()  # the conjuncts that do, by the identity of their nodes
         self._same: dict[int, tuple[Condition, Captures]] = {}  # those that do not, which are compiled once
-        self._molds: dict[int, _Mold] = {}  # those that compare with a text, by which others are made
+        self._molds: dict[int, Mold] = {}  # those that compare with a text, by which others are made
         self._flat: dict[tuple[int, ...], list[nodes.Condition]] = {}  # the conjuncts of parts of conditions
 
     def guard(
@@ -161,8 +112,8 @@ class ConditionCompiler:
         if guard.condition is None:
             return guard
         parts = guard.condition.parts if isinstance(guard.condition, And) else (guard.condition,)
-        veiled = tuple(_veiled(part) if id(part.node) in self._varying else part for part in parts)
-        return replace(guard, condition=veiled[0] if len(parts) == 1 else And(guard.condition.node, veiled))
+        common = tuple(veiled(part) if id(part.node) in self._varying else part for part in parts)
+        return changed(guard, condition=common[0] if len(parts) == 1 else And(guard.condition.node, common))
 
     def _conjunct(self, node: nodes.Condition) -> tuple[Condition, Captures]:
         if not self._turns:
@@ -180,19 +131,9 @@ class ConditionCompiler:
             self._same[id(node)] = compiled
             return compiled
         self._varying.add(id(node))
-        self._keep_mold(node, compiled[0])
+        if (mold := mold_of(node, compiled[0])) is not None:
+            self._molds[id(node)] = mold
         return compiled
-
-    def _keep_mold(self, node: nodes.Condition, compiled: Condition) -> None:
-        """Keep a test that compares with one text: that it makes sense is checked, whatever the text is."""
-        if isinstance(node, nodes.Comparison) and isinstance(node.operand, nodes.Reference):
-            if isinstance(compiled, Member):
-                texts: tuple[Any, ...] = compiled.values
-            else:
-                texts = compiled.wanted if isinstance(compiled, TextTest) else ()
-            if node.operator in _OF_ONE and len(texts) == 1 and isinstance(texts[0], str):
-                field = fields.CATALOGUE[node.field.name.text]
-                self._molds[id(node)] = _Mold(node.operand, field, compiled)
 
     def _conjuncts(self, condition: nodes.Condition) -> Iterator[nodes.Condition]:
         """The parts that all must hold, named conditions opened."""
@@ -284,8 +225,22 @@ class ConditionCompiler:
             self._refuse("E201", f"unknown field `{name.text}`", name.span, "a request has no such field", help)
         elif node.field.path and name.text not in fields.PARTED:
             message = f"`{name.text}` is {field.type.value}, so it has no parts"
-            self._refuse("E202", message, node.field.span, help=part_hint(node.field.path[-1]))
+            self._refuse("E202", message, node.field.span, help=part_hint(field, node.field.path[-1]))
+        elif name.text == "messages":
+            self._check_messages(node)
         return field
+
+    def _check_messages(self, node: nodes.Comparison) -> None:
+        """Report a part that a list of messages does not have, and an order that it is not in."""
+        path = node.field.path
+        if path and isinstance(path[0], str) and path[0] != "tokens":
+            help = "look at one of them, as in `messages[0].text`; `user` is the text of the last question"
+            if path[0] in ("length", "len", "size", "count"):
+                help = "`turn > 2` tells how long the conversation is"
+            self._refuse("E202", f"`messages` is a list, so it has no `{path[0]}`", node.field.span, help=help)
+        if not path and node.operator in ("<", "<=", ">", ">="):
+            help = "`turn > 2` tells how long it is, `messages.tokens > 1000` what it costs"
+            self._refuse("E202", "`messages` is a list, so it has no order", node.span, help=help)
 
     def _check_operator(self, node: nodes.Comparison, field: fields.Field) -> None:
         """Report an operator that makes no sense of a field of this type."""
@@ -351,7 +306,10 @@ class ConditionCompiler:
         values = tuple(value) if listed else (value,)
         if operator in ("equal", "not_equal", "member", "not_member"):
             return self._member(node, tested, field, values)
-        return self._text_test(node, tested, values)
+        test = self._text_test(node, tested, values)
+        if not node.field.path:
+            check_search(test, field, self._diagnostics)
+        return test
 
     def _member(
         self,
@@ -386,7 +344,7 @@ class ConditionCompiler:
 
     def _text_test(
         self, node: nodes.Comparison, tested: tuple[str, tuple[str | int, ...]], values: tuple[Any, ...]
-    ) -> Test:
+    ) -> TextTest:
         assert node.operand is not None
         for value in values:
             if not isinstance(value, str):
@@ -399,128 +357,8 @@ class ConditionCompiler:
             node, tested, values, node.operator == "contains_all", node.ignoring_case
         )
         if isinstance(test, Mentions):
-            return replace(test, wanted=tuple(words(value) for value in values))
-        return replace(test, wanted=tuple(fold(value) for value in values)) if node.ignoring_case else test
-
-    # -- operands
-
-    def _value(self, node: nodes.Node, field: fields.Field) -> Any:
-        """The value of an operand. Texts are never templates here."""
-        if isinstance(node, nodes.Text | nodes.Number | nodes.Constant):
-            return node.value
-        if isinstance(node, nodes.Duration):
-            return node.seconds
-        if isinstance(node, nodes.Percent):
-            return node.fraction
-        if isinstance(node, nodes.List):
-            return [self._value(item, field) for item in node.items]
-        if isinstance(node, nodes.Object):
-            return {pair.key.text: self._value(pair.value, field) for pair in node.pairs}
-        if isinstance(node, nodes.Reference):
-            if node.text in field.words:
-                return node.text
-            if node.path[0].text in self._turns:
-                return self._part(node, field)
-            value = self._constant(node, field.words)
-            if isinstance(value, nodes.Regex | nodes.Rate | nodes.Jittered | nodes.Uniform):
-                help = f"write `matches {node.text}`" if isinstance(value, nodes.Regex) else None
-                self._refuse("E202", f"`{node.text}` is not a value", node.span, help=help)
-            if node.text in self._open:
-                raise Invalid  # every constant is compiled as a value of its own, too, where this is reported
-            self._expanded += 1
-            if len(self._open) >= DEEPEST_NAMES or self._expanded > MOST_NAMES:
-                self._refuse("E208", f"`{node.text}` is made of too many parts", node.span)
-            self._open.append(node.text)
-            try:
-                return self._value(value, field)
-            finally:
-                self._open.pop()
-        self._refuse("E209", "a condition cannot hold a template", node.span, help="compare with a value")
-
-    def _part(self, node: nodes.Reference, field: fields.Field) -> Any:
-        """What the variable of a `for each` stands for in the turn at hand, or a part of it."""
-        self._varies = True
-        turn = self._turns[node.path[0].text]
-        if isinstance(turn, Item):
-            inner, self._turns = self._turns, turn.outer
-            try:
-                value = self._value(turn.node, field)
-            finally:
-                self._turns = inner
-        else:
-            value = turn.value
-        for number, name in enumerate(node.path[1:], 1):
-            if not isinstance(value, Mapping) or name.text not in value:
-                holder = ".".join(each.text for each in node.path[:number])
-                keys = value if isinstance(value, Mapping) else ()
-                message = f"`{holder}` has no `{name.text}`"
-                help = did_you_mean(name.text, keys) or (
-                    f"its keys are {', '.join(f'`{key}`' for key in keys)}" if keys else f"write `{holder}` alone"
-                )
-                self._refuse("E225", message, name.span, help=help)
-            value = value[name.text]
-        if isinstance(value, str) and not isinstance(turn, Item) and turn.texts:
-            return _typed(value, field.type)
-        return value
-
-    def _constant(self, node: nodes.Reference, also: tuple[str, ...] = ()) -> nodes.Node:
-        """What a bare name stands for."""
-        value = self._names.constant(node)
-        if value is None:
-            known = [*self._names.constants, *also, "true", "false", "null"]
-            guess = value_hint(node.text) or did_you_mean(node.text, known)
-            help = guess or f'for the text itself, write "{node.text}"'
-            if node.path[0].text in fields.CATALOGUE:
-                help = "a field is compared with a value, not with another field"
-            elif also and guess is None:
-                help = f"it is one of {one_of(f'`{word}`' for word in also)}"
-            self._refuse("E203", f"nothing is called `{node.text}`", node.span, help=help)
-        return value
-
-    def _refuse(self, code: str, message: str, span: Span, label: str = "", help: str | None = None) -> NoReturn:
-        if self._varies and self._turns and not label:
-            help = help if code == "E225" else None  # the others tell how to write it in a script
-            label = f"in {called(self._turns)}"
-        self._diagnostics.report(code, message, span, label, help=help)
-        raise Invalid
+            return changed(test, wanted=tuple(words(value) for value in values))
+        return changed(test, wanted=tuple(fold(value) for value in values)) if node.ignoring_case else test
 
 
 _NO_CAPTURES = Captures()
-# The operators that compare with one value.
-_OF_ONE = {"equal", "not_equal", "contains", "mentions", "starts_with", "ends_with"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Mold:
-    """A test of one text that another turn of a `for each` makes with another text."""
-
-    reference: nodes.Reference
-    field: fields.Field
-    test: Condition
-
-    def cast(self, text: str) -> Test:
-        test = self.test
-        if isinstance(test, Member):
-            values = (fold(text) if test.ignoring_case else text,)
-            return Member(test.node, test.tested, values, test.negative, test.ignoring_case)
-        assert isinstance(test, TextTest)
-        wanted = words(text) if isinstance(test, Mentions) else fold(text) if test.ignoring_case else text
-        return type(test)(test.node, test.tested, (wanted,), test.every, test.ignoring_case)
-
-
-def _typed(text: str, type: Type) -> Any:
-    """A text of a file that has only texts, as the number or the flag that a field wants, if it is one."""
-    if type is Type.FLAG:
-        return {"true": True, "false": False}.get(text, text)
-    if type is Type.NUMBER and _NUMBER.fullmatch(text):
-        return float(text) if "." in text else int(text)
-    return text
-
-
-def _veiled(condition: Condition) -> Condition:
-    if isinstance(condition, Test):
-        name, path = condition.tested
-        return replace(condition, tested=(name, (*path, f"\0{id(condition.node)}")))
-    if isinstance(condition, Negation):
-        return replace(condition, part=_veiled(condition.part))
-    return replace(condition, parts=tuple(_veiled(part) for part in condition.parts))

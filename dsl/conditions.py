@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -17,6 +17,7 @@ from operator import ge, gt, le, lt
 from typing import Any
 
 from dsl import fields, nodes
+from dsl.records import Placed
 from dsl.regexes import search
 from dsl.request import Headers, Message, Request, Result, Results
 from dsl.session import Session
@@ -36,11 +37,10 @@ class Moment:
     captures: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Test(ABC):
+class Test(Placed, frozen=True):
     """A comparison of one field. `node` is where it is written."""
 
-    node: nodes.Comparison = field(compare=False, repr=False)
+    node: nodes.Comparison
     tested: tuple[str, tuple[str | int, ...]]
 
     def value(self, moment: Moment) -> Any:
@@ -56,16 +56,14 @@ class Test(ABC):
         """Whether the test holds for this value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Present(Test):
+class Present(Test, frozen=True):
     def passes(self, value: Any) -> bool:
         if value is None or value is False:
             return False
         return not hasattr(value, "__len__") or len(value) > 0
 
 
-@dataclass(frozen=True, slots=True)
-class Member(Test):
+class Member(Test, frozen=True):
     """`is`, `is not`, `in [...]`, `not in [...]`."""
 
     values: tuple[Any, ...]
@@ -78,8 +76,7 @@ class Member(Test):
         return any(equal(value, wanted) for wanted in self.values) is not self.negative
 
 
-@dataclass(frozen=True, slots=True)
-class Between(Test):
+class Between(Test, frozen=True):
     """`in 0..0.3`: both ends included."""
 
     low: float
@@ -90,8 +87,7 @@ class Between(Test):
         return (is_number(value) and self.low <= value <= self.high) is not self.negative
 
 
-@dataclass(frozen=True, slots=True)
-class Ordered(Test):
+class Ordered(Test, frozen=True):
     operator: str
     limit: float
 
@@ -99,8 +95,7 @@ class Ordered(Test):
         return is_number(value) and ORDERS[self.operator](value, self.limit)
 
 
-@dataclass(frozen=True, slots=True)
-class Has(Test):
+class Has(Test, frozen=True):
     wanted: Any
 
     def passes(self, value: Any) -> bool:
@@ -115,8 +110,7 @@ class Has(Test):
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class TextTest(Test):
+class TextTest(Test, frozen=True):
     """A test of text against texts, of which any one must pass, or each if `every` is set."""
 
     wanted: tuple[str, ...]
@@ -138,26 +132,22 @@ class TextTest(Test):
         """Whether a text passes by one of the texts that are wanted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Contains(TextTest):
+class Contains(TextTest, frozen=True):
     def finds(self, wanted: str, text: str) -> bool:
         return wanted in text
 
 
-@dataclass(frozen=True, slots=True)
-class StartsWith(TextTest):
+class StartsWith(TextTest, frozen=True):
     def finds(self, wanted: str, text: str) -> bool:
         return text.startswith(wanted)
 
 
-@dataclass(frozen=True, slots=True)
-class EndsWith(TextTest):
+class EndsWith(TextTest, frozen=True):
     def finds(self, wanted: str, text: str) -> bool:
         return text.endswith(wanted)
 
 
-@dataclass(frozen=True, slots=True)
-class Mentions(TextTest):
+class Mentions(TextTest, frozen=True):
     """A word or phrase in any case, whatever white space is between its words."""
 
     def prepared(self, texts: list[str]) -> list[str]:
@@ -174,12 +164,11 @@ class Mentions(TextTest):
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class Matches(Test):
+class Matches(Test, frozen=True):
     """A regular expression that is found in the text. Two are equal if they are written alike."""
 
     written: str
-    regex: Any = field(compare=False, repr=False)
+    regex: Any
 
     def holds(self, moment: Moment) -> bool:
         found = self._search(self.value(moment))
@@ -196,18 +185,16 @@ class Matches(Test):
         return next((found for text in texts if (found := search(self.regex, text)) is not None), None)
 
 
-@dataclass(frozen=True, slots=True)
-class And:
-    node: nodes.Condition = field(compare=False, repr=False)
+class And(Placed, frozen=True):
+    node: nodes.Condition
     parts: tuple[Condition, ...]
 
     def holds(self, moment: Moment) -> bool:
         return all(part.holds(moment) for part in self.parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Or:
-    node: nodes.Condition = field(compare=False, repr=False)
+class Or(Placed, frozen=True):
+    node: nodes.Condition
     parts: tuple[Condition, ...]
 
     def holds(self, moment: Moment) -> bool:
@@ -219,9 +206,8 @@ class Or:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class Negation:
-    node: nodes.Condition = field(compare=False, repr=False)
+class Negation(Placed, frozen=True):
+    node: nodes.Condition
     part: Condition
 
     def holds(self, moment: Moment) -> bool:

@@ -13,7 +13,8 @@ import difflib
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 from dsl.source import Source, Span
 
@@ -43,11 +44,21 @@ class Diagnostic:
         return "error" if self.is_error else "warning"
 
 
-class ScriptError(Exception):
-    """A script that cannot be served. `diagnostics` holds at least one error, and the warnings found."""
+class Invalid(Exception):
+    """What has a mistake in it, which is reported: nothing is made of it."""
 
-    def __init__(self, diagnostics: list[Diagnostic]) -> None:
+
+class ScriptError(Exception):
+    """A script that cannot be served.
+
+    Attributes:
+        diagnostics: at least one error, and the warnings found.
+        files: those that were looked for, whether they are there or not: a change of one may mend the script.
+    """
+
+    def __init__(self, diagnostics: list[Diagnostic], files: tuple[Path, ...] = ()) -> None:
         self.diagnostics = diagnostics
+        self.files = files
         super().__init__("\n\n".join(as_text(diagnostic) for diagnostic in diagnostics))
 
 
@@ -69,6 +80,15 @@ class Diagnostics:
     ) -> None:
         # A block that is used twice is compiled twice: its mistake is still one.
         self._found.setdefault((code, span), Diagnostic(code, message, Label(span, label), secondary, help))
+
+    def refuse(self, code: str, message: str, span: Span, label: str = "", *, help: str | None = None) -> NoReturn:
+        """Report what nothing can be made of.
+
+        Raises:
+            Invalid: always.
+        """
+        self.report(code, message, span, label, help=help)
+        raise Invalid
 
     @property
     def has_errors(self) -> bool:

@@ -60,6 +60,16 @@ def tests(condition: Condition) -> Iterator[Test]:
             yield from tests(part)
 
 
+def possible_words(condition: Condition | None, field: str) -> set[str]:
+    """The words that a field of words can be when the condition holds."""
+    possible = set(fields.CATALOGUE[field].words)
+    for part in conjuncts(condition):
+        if isinstance(part, Member) and part.tested == (field, ()):
+            values = {value for value in part.values if isinstance(value, str)}
+            possible = possible - values if part.negative else possible & values
+    return possible
+
+
 # -- implication ------------------------------------------------------------------------------
 
 
@@ -161,12 +171,21 @@ def _interval(test: Ordered | Between) -> _Interval | None:
 
 def check_word(test: Member, field: fields.Field, diagnostics: Diagnostics) -> None:
     """Report a text in quotes that a field of words never is."""
-    if field.name not in ("endpoint", "transport") or test.ignoring_case or test.node.operand is None:
+    if field.name not in ("endpoint", "transport", "last") or test.ignoring_case or test.node.operand is None:
         return
     for text in nodes.walk(test.node.operand):
         if isinstance(text, nodes.Text) and text.value not in field.words:
             help = did_you_mean(text.value, field.words) or f"it is {one_of(f'`{word}`' for word in field.words)}"
             diagnostics.report("E207", f"`{field.name}` is never `{text.value}`", text.span, help=help)
+
+
+def check_search(test: TextTest, field: fields.Field, diagnostics: Diagnostics) -> None:
+    """Report a text that no word has of a field of words."""
+    if field.words and test.node.operand is not None and not any(test.passes(word) for word in field.words):
+        known = one_of(f"`{word}`" for word in field.words)
+        help = f"it is {known}" if field.name != "last" else f"it is a role, {known}; the last text is `user`"
+        operand = test.node.operand.span
+        diagnostics.report("E207", f"`{field.name}` has nothing like `{operand.brief}`", operand, help=help)
 
 
 def check_contradiction(conditions: Iterable[Condition], diagnostics: Diagnostics) -> None:

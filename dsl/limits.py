@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from dsl import timeline, tokens
 from dsl.performance import Performance
+from dsl.records import Record
 
 _PERIODS = {1: "sec", 60: "min", 3600: "hour", 86400: "day"}
 _CODE = "rate_limit_exceeded"
 _SLACK = 1e-6
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Record, frozen=True):
     """At most `amount` of a kind, `requests` or `tokens`, per `period` of seconds.
 
     `requests` takes one for each answer. `tokens` takes the request's own tokens, and those of the answer once it

@@ -7,18 +7,17 @@ they stand: spans do not count.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from functools import cache
 
+from dsl.records import Placed
 from dsl.source import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    span: Span = field(compare=False, repr=False, kw_only=True)
+class Node(Placed, frozen=True, kw_only=True):
+    span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Name(Node):
+class Name(Node, frozen=True):
     """A name where it is given or used, with its own place."""
 
     text: str
@@ -27,61 +26,51 @@ class Name(Node):
 # -- values -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Text(Node):
+class Text(Node, frozen=True):
     """A text, decoded. In double quotes it is a template wherever the language allows one."""
 
     value: str
     template: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Number(Node):
+class Number(Node, frozen=True):
     value: int | float
 
 
-@dataclass(frozen=True, slots=True)
-class Duration(Node):
+class Duration(Node, frozen=True):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Percent(Node):
+class Percent(Node, frozen=True):
     fraction: float
 
 
-@dataclass(frozen=True, slots=True)
-class Constant(Node):
+class Constant(Node, frozen=True):
     """`true`, `false` or `null`."""
 
     value: bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class Expression(Node):
+class Expression(Node, frozen=True):
     """`{{ … }}` standing as a value: it keeps the type of what it computes. `source` is what is inside."""
 
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class List(Node):
+class List(Node, frozen=True):
     items: tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Pair(Node):
+class Pair(Node, frozen=True):
     key: Name
     value: Value
 
 
-@dataclass(frozen=True, slots=True)
-class Object(Node):
+class Object(Node, frozen=True):
     pairs: tuple[Pair, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Reference(Node):
+class Reference(Node, frozen=True):
     """A bare name: a constant, a parameter, or a word that a field knows."""
 
     path: tuple[Name, ...]
@@ -94,36 +83,31 @@ class Reference(Node):
 Value = Text | Number | Duration | Percent | Constant | Expression | List | Object | Reference
 
 
-@dataclass(frozen=True, slots=True)
-class Regex(Node):
+class Regex(Node, frozen=True):
     pattern: str
     flags: str
 
 
-@dataclass(frozen=True, slots=True)
-class Range(Node):
+class Range(Node, frozen=True):
     low: Number
     high: Number
 
 
-@dataclass(frozen=True, slots=True)
-class Rate(Node):
+class Rate(Node, frozen=True):
     """So many of `unit` (`tok`, `chunk`, `char`, `byte`) a second."""
 
     amount: float
     unit: str
 
 
-@dataclass(frozen=True, slots=True)
-class Jittered(Node):
+class Jittered(Node, frozen=True):
     """A duration give or take `tolerance`."""
 
     duration: Duration
     tolerance: Duration | Percent
 
 
-@dataclass(frozen=True, slots=True)
-class Uniform(Node):
+class Uniform(Node, frozen=True):
     low: Duration
     high: Duration
 
@@ -134,8 +118,7 @@ Delay = Duration | Jittered | Uniform | Reference
 # -- conditions -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Field(Node):
+class Field(Node, frozen=True):
     """`header["x-tenant"]`, `body.metadata.trace`, `messages[0].role`, `user`."""
 
     name: Name
@@ -146,8 +129,7 @@ class Field(Node):
         return self.name.text + "".join(f"[{step!r}]" for step in self.path)
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison(Node):
+class Comparison(Node, frozen=True):
     """`operator` is the grammar's name for it (`equal`, `contains_any`, …) or one of `<= >= < >`.
 
     `operand` is None for `present`, the test that a bare field is.
@@ -159,18 +141,15 @@ class Comparison(Node):
     ignoring_case: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class All(Node):
+class All(Node, frozen=True):
     parts: tuple[Condition, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Any(Node):
+class Any(Node, frozen=True):
     parts: tuple[Condition, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Not(Node):
+class Not(Node, frozen=True):
     part: Condition
 
 
@@ -180,37 +159,31 @@ Condition = Comparison | All | Any | Not
 # -- statements -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Block(Node):
+class Block(Node, frozen=True):
     statements: tuple[Statement, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Reply(Node):
+class Reply(Node, frozen=True):
     value: Value
     chunks: Number | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Logprob(Node):
+class Logprob(Node, frozen=True):
     logprob: Number
     top: Object | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk(Node):
+class Chunk(Node, frozen=True):
     text: Text | Reference
     logprob: Logprob | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Think(Node):
+class Think(Node, frozen=True):
     text: Text | Reference
     chunks: Number | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Call(Node):
+class Call(Node, frozen=True):
     """`arguments` is an object, a text that is sent verbatim, or a list of its fragments."""
 
     tool: Name
@@ -219,62 +192,51 @@ class Call(Node):
     chunks: Number | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Refuse(Node):
+class Refuse(Node, frozen=True):
     text: Text | Reference
     chunks: Number | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Raw(Node):
+class Raw(Node, frozen=True):
     text: Text | Reference
     binary: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Push(Node):
+class Push(Node, frozen=True):
     value: Value
 
 
-@dataclass(frozen=True, slots=True)
-class Comment(Node):
+class Comment(Node, frozen=True):
     text: Text | Reference
 
 
-@dataclass(frozen=True, slots=True)
-class Choice(Node):
+class Choice(Node, frozen=True):
     body: Block
 
 
-@dataclass(frozen=True, slots=True)
-class Wait(Node):
+class Wait(Node, frozen=True):
     delay: Delay
 
 
-@dataclass(frozen=True, slots=True)
-class Ttft(Node):
+class Ttft(Node, frozen=True):
     delay: Delay
 
 
-@dataclass(frozen=True, slots=True)
-class Pace(Node):
+class Pace(Node, frozen=True):
     rate: Rate | Reference
     tolerance: Duration | Percent | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat(Node):
+class Repeat(Node, frozen=True):
     count: Number
     body: Block
 
 
-@dataclass(frozen=True, slots=True)
-class Finish(Node):
+class Finish(Node, frozen=True):
     reason: Name
 
 
-@dataclass(frozen=True, slots=True)
-class Fail(Node):
+class Fail(Node, frozen=True):
     status: Number | None = None
     message: Text | Reference | None = None
     code: Text | Reference | None = None
@@ -282,135 +244,112 @@ class Fail(Node):
     retry_after: Duration | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Cut(Node):
+class Cut(Node, frozen=True):
     clean: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Reset(Node):
+class Reset(Node, frozen=True):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class Hang(Node):
+class Hang(Node, frozen=True):
     duration: Duration | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Close(Node):
+class Close(Node, frozen=True):
     code: Number | None = None
     reason: Text | Reference | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Status(Node):
+class Status(Node, frozen=True):
     code: Number
 
 
-@dataclass(frozen=True, slots=True)
-class Usage(Node):
+class Usage(Node, frozen=True):
     counts: Object
 
 
-@dataclass(frozen=True, slots=True)
-class Header(Node):
+class Header(Node, frozen=True):
     name: Text | Reference
     value: Text | Reference
 
 
-@dataclass(frozen=True, slots=True)
-class Meta(Node):
+class Meta(Node, frozen=True):
     keys: Object
 
 
-@dataclass(frozen=True, slots=True)
-class Logprobs(Node):
+class Logprobs(Node, frozen=True):
     count: Number
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect(Node):
+class Dialect(Node, frozen=True):
     name: Name
 
 
-@dataclass(frozen=True, slots=True)
-class Split(Node):
+class Split(Node, frozen=True):
     """How the encoded bytes are cut into writes: `every`, `at` so many bytes, or `crlf`."""
 
     how: str
     count: Number | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Step(Node):
+class Step(Node, frozen=True):
     """One step of a `sequence`, `cycle` or `pick`; `weight` only means something in a `pick`."""
 
     weight: Percent | None
     body: Action
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence(Node):
+class Sequence(Node, frozen=True):
     steps: tuple[Step, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Cycle(Node):
+class Cycle(Node, frozen=True):
     steps: tuple[Step, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Pick(Node):
+class Pick(Node, frozen=True):
     steps: tuple[Step, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Chance(Node):
+class Chance(Node, frozen=True):
     percent: Percent
     body: Action
 
 
-@dataclass(frozen=True, slots=True)
-class Limit(Node):
+class Limit(Node, frozen=True):
     amount: Number
     budget: str
     period: Duration
 
 
-@dataclass(frozen=True, slots=True)
-class Count(Node):
+class Count(Node, frozen=True):
     """So many `chunk` or `byte`s: what an `after` waits for."""
 
     amount: Number
     unit: str
 
 
-@dataclass(frozen=True, slots=True)
-class After(Node):
+class After(Node, frozen=True):
     trigger: Count | Delay
     body: Action
 
 
-@dataclass(frozen=True, slots=True)
-class Every(Node):
+class Every(Node, frozen=True):
     delay: Delay
     body: Action
 
 
-@dataclass(frozen=True, slots=True)
-class Use(Node):
+class Use(Node, frozen=True):
     block: Name
     arguments: tuple[Value, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Go(Node):
+class Go(Node, frozen=True):
     state: Name
 
 
-@dataclass(frozen=True, slots=True)
-class Remember(Node):
+class Remember(Node, frozen=True):
     name: Name
     value: Value
 
@@ -428,42 +367,35 @@ Action = Block | Statement
 # -- declarations -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Include(Node):
+class Include(Node, frozen=True):
     path: Text | Reference
 
 
-@dataclass(frozen=True, slots=True)
-class Let(Node):
+class Let(Node, frozen=True):
     name: Name
     value: Value | Regex | Rate | Jittered | Uniform
 
 
-@dataclass(frozen=True, slots=True)
-class LetWhen(Node):
+class LetWhen(Node, frozen=True):
     name: Name
     condition: Condition
 
 
-@dataclass(frozen=True, slots=True)
-class Define(Node):
+class Define(Node, frozen=True):
     name: Name
     parameters: tuple[Name, ...]
     body: Block
 
 
-@dataclass(frozen=True, slots=True)
-class Seed(Node):
+class Seed(Node, frozen=True):
     value: Number
 
 
-@dataclass(frozen=True, slots=True)
-class Models(Node):
+class Models(Node, frozen=True):
     ids: List
 
 
-@dataclass(frozen=True, slots=True)
-class ConversationBy(Node):
+class ConversationBy(Node, frozen=True):
     field: Field
 
 
@@ -473,19 +405,17 @@ Setting = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Defaults(Node):
+class Defaults(Node, frozen=True):
     settings: tuple[Setting, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule(Node):
+class Rule(Node, frozen=True):
     """`condition` is None for `otherwise`. `guard` spans the condition, or the word `otherwise`."""
 
     name: Name | None
     condition: Condition | None
     body: Action
-    guard: Span = field(compare=False, repr=False)
+    guard: Span
 
     @property
     def head(self) -> Span:
@@ -493,86 +423,72 @@ class Rule(Node):
         return Span(self.span.source, self.span.start, self.guard.end)
 
 
-@dataclass(frozen=True, slots=True)
-class Given(Node):
+class Given(Node, frozen=True):
     condition: Condition
     rules: tuple[RuleItem, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ForEach(Node):
+class ForEach(Node, frozen=True):
     variable: Name
     rows: List | Text | Reference
     rules: tuple[RuleItem, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class State(Node):
+class State(Node, frozen=True):
     name: Name
     rules: tuple[RuleItem, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Scenario(Node):
+class Scenario(Node, frozen=True):
     name: Name
     by: Field | None
     states: tuple[State, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class On(Node):
+class On(Node, frozen=True):
     event: Name
     body: Action
 
 
-@dataclass(frozen=True, slots=True)
-class Socket(Node):
+class Socket(Node, frozen=True):
     path: Text | Reference
     items: tuple[RuleItem | On | Every | After, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SendRequest(Node):
+class SendRequest(Node, frozen=True):
     fields: Object
 
 
-@dataclass(frozen=True, slots=True)
-class Again(Node):
+class Again(Node, frozen=True):
     times: Number | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AskChanged(Node):
+class AskChanged(Node, frozen=True):
     """The request before, with other keys."""
 
     fields: Object
 
 
-@dataclass(frozen=True, slots=True)
-class Connect(Node):
+class Connect(Node, frozen=True):
     path: Text | Reference
 
 
-@dataclass(frozen=True, slots=True)
-class Send(Node):
+class Send(Node, frozen=True):
     frame: Object
 
 
-@dataclass(frozen=True, slots=True)
-class Advance(Node):
+class Advance(Node, frozen=True):
     duration: Duration
 
 
-@dataclass(frozen=True, slots=True)
-class Expect(Node):
+class Expect(Node, frozen=True):
     condition: Condition
 
 
 TestStep = SendRequest | Again | AskChanged | Connect | Send | Advance | Expect
 
 
-@dataclass(frozen=True, slots=True)
-class Test(Node):
+class Test(Node, frozen=True):
     name: Text | Reference
     steps: tuple[TestStep, ...]
 
@@ -581,24 +497,47 @@ RuleItem = Rule | Given | ForEach
 Item = Include | Let | LetWhen | Define | Defaults | Rule | Given | ForEach | Scenario | Socket | Test
 
 
-@dataclass(frozen=True, slots=True)
-class Script(Node):
+class Script(Node, frozen=True):
     """One file."""
 
     items: tuple[Item, ...]
 
 
+# Annotations of fields that hold no nodes.
+_PLAIN = frozenset(
+    ("Span", "str", "int", "float", "bool", "int | float", "bool | None", "str | None", "tuple[str | int, ...]")
+)
+
+
+@cache
+def _inner(kind: type[Node]) -> tuple[str, ...]:
+    """The fields of a class in which nodes may be."""
+    plain = {
+        name
+        for each in kind.__mro__
+        for name, what in vars(each).get("__annotations__", {}).items()
+        if what in _PLAIN
+    }
+    return tuple(name for name in kind.__struct_fields__ if name not in plain)
+
+
 def walk(node: Node) -> Iterator[Node]:
     """The node and all nodes in it, in the order in which they are written."""
-    yield node
-    for child in children(node):
-        yield from walk(child)
+    stack = [node]
+    while stack:
+        node = stack.pop()
+        yield node
+        if _inner(type(node)):  # many have none
+            stack += children(node)[::-1]
 
 
-def children(node: Node) -> Iterator[Node]:
+def children(node: Node) -> list[Node]:
     """The nodes directly in it, in the order in which they are written."""
-    for attribute in fields(node):
-        value = getattr(node, attribute.name)
-        for child in value if isinstance(value, tuple) and not isinstance(value, Span) else (value,):
-            if isinstance(child, Node):
-                yield child
+    found: list[Node] = []
+    for name in _inner(type(node)):
+        value = getattr(node, name)
+        if isinstance(value, Node):
+            found.append(value)
+        elif isinstance(value, tuple):
+            found += [each for each in value if isinstance(each, Node)]
+    return found

@@ -10,16 +10,15 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from importlib import resources
-from pathlib import Path
-from threading import Lock
 
 from lark import Lark, Token
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
-from platformdirs import user_cache_path
 
 from dsl import nodes
 from dsl.builder import BadToken, Builder
+from dsl.cache_folder import cache_folder
 from dsl.diagnostics import Diagnostics
+from dsl.quick_parse import SHORTEST, quick_parse
 from dsl.source import Source
 from dsl.syntax_errors import describe_bad_token, describe_character, describe_token
 
@@ -33,7 +32,6 @@ _DECLARATION = re.compile(
     r"|^(include|let|define|defaults|rule|when|otherwise|given|for|scenario|socket|test)\b",
     re.MULTILINE,
 )
-_building = Lock()  # the builder's source is that of one parse at a time
 _builder = Builder()
 
 
@@ -74,12 +72,8 @@ def _lark() -> Lark:
 
 def _cache_file() -> str | None:
     """Where the built tables are kept: building them takes ten times as long as loading them."""
-    folder: Path = user_cache_path("mockllm")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return None
-    return str(folder / "grammar.lark")
+    folder = cache_folder()
+    return None if folder is None else str(folder / "grammar.lark")
 
 
 def keywords() -> set[str]:
@@ -95,9 +89,9 @@ def parse(source: Source, diagnostics: Diagnostics) -> nodes.Script | None:
         # What was read before the error is blanked, so that offsets stay what they are.
         blanked = re.sub(r"[^\n]", " ", source.text[:start]) + source.text[start:]
         try:
-            with _building:
-                _builder.source = source
-                script = lark.parse(blanked, start="start")
+            _builder.source = source
+            script = quick_parse(lark, blanked) if len(blanked) >= SHORTEST else None
+            script = script or lark.parse(blanked, start="start")
             assert isinstance(script, nodes.Script)
             return None if start or _too_deep(script, diagnostics) else script
         except UnexpectedInput as error:
@@ -115,11 +109,10 @@ def parse(source: Source, diagnostics: Diagnostics) -> nodes.Script | None:
 def parse_tokens(source: Source, diagnostics: Diagnostics) -> tuple[nodes.Script, list[Token]] | None:
     """Parse a file, and keep its tokens (comments are none). Errors are reported; the result is then None."""
     try:
-        with _building:
-            _builder.source = source
-            interactive = _lark().parse_interactive(source.text, start="start")
-            tokens = list(interactive.iter_parse())
-            script: nodes.Script = interactive.feed_token(Token("$END", ""))
+        _builder.source = source
+        interactive = _lark().parse_interactive(source.text, start="start")
+        tokens = list(interactive.iter_parse())
+        script: nodes.Script = interactive.feed_token(Token("$END", ""))
     except (UnexpectedInput, BadToken):
         parse(source, diagnostics)  # says what is wrong
         return None
@@ -130,9 +123,8 @@ def parse_body(source: Source, diagnostics: Diagnostics) -> nodes.Block | None:
     """Parse the statements of a body that stands alone. A syntax error is reported, and gives None."""
     lark = _lark()
     try:
-        with _building:
-            _builder.source = source
-            body = lark.parse(source.text, start="body")
+        _builder.source = source
+        body = lark.parse(source.text, start="body")
     except UnexpectedInput as error:
         _report(lark, source, 0, error, diagnostics)
         return None

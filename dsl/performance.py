@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 from typing import Any, Protocol
 
 from dsl import timeline, tokens
 from dsl.logprobs import made_up
+from dsl.records import Record, changed
 from dsl.session import Session
 from dsl.source import Span
 from dsl.values import PerformError, Scope
@@ -45,8 +46,7 @@ class Ended(Exception):
     """Nothing more of the body is performed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Jitter:
+class Jitter(Record, frozen=True):
     """A spread around a time: a share of it, or so many seconds, either way."""
 
     share: float = 0.0
@@ -57,8 +57,7 @@ class Jitter:
         return max(0.0, seconds + random.uniform(-spread, spread)) if spread else seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Record, frozen=True):
     """So many of `unit` a second."""
 
     rate: float
@@ -67,8 +66,13 @@ class Pace:
 
     def gap(self, text: str) -> float:
         """The seconds that a piece of this text takes."""
-        size = {"chunk": 1, "char": len(text), "tok": tokens.count(text)}[self.unit]
-        return size / self.rate
+        match self.unit:
+            case "tok":
+                return tokens.count(text) / self.rate
+            case "char":
+                return len(text) / self.rate
+            case _:
+                return 1 / self.rate
 
 
 @dataclass(slots=True)
@@ -315,7 +319,7 @@ class Performance:
         if not any(timely is ending for timely in self._timely):
             return events
         return [
-            replace(event, interrupted=ending)
+            changed(event, interrupted=ending)
             if isinstance(event, timeline.ByteRate) and event.rate is not None
             else event
             for event in events

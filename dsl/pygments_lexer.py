@@ -100,7 +100,7 @@ class LlmockLexer(RegexLexer):
         ],
         "texts": [
             (r'"""[A-Za-z0-9_+-]*[ \t]*\n', String.Double, "rows"),
-            (r"'''[A-Za-z0-9_+-]*[ \t]*\n(?:[\s\S]*?\n)?[ \t]*'''", String.Single),
+            (r"'''[A-Za-z0-9_+-]*[ \t]*\n(?:[\s\S]*?\n)??[ \t]*'''", String.Single),
             (r'"', String.Double, "row"),
             (r"'[^'\n]*'", String.Single),
             (r"\{\{[\s\S]*?\}\}", String.Interpol),

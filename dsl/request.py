@@ -10,9 +10,11 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from dsl import tokens
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +62,29 @@ class Headers(Mapping[str, str]):
         pairs = fields.items() if isinstance(fields, Mapping) else fields
         self._fields = {name.lower(): value for name, value in pairs}
 
+    @classmethod
+    def of_lower(cls, fields: dict[str, str]) -> Headers:
+        """Fields whose names are in lower case. They are taken as they are, and not copied."""
+        headers = cls.__new__(cls)
+        headers._fields = fields
+        return headers
+
     def __getitem__(self, name: str) -> str:
         return self._fields[name.lower()]
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name.lower() in self._fields
+
+    @overload
+    def get(self, name: str, /) -> str | None: ...
+
+    @overload
+    def get(self, name: str, /, default: str | T) -> str | T: ...
+
+    def get(self, name: str, /, default: Any = None) -> Any:
+        return self._fields.get(
+            name.lower(), default
+        )  # `Mapping` would raise and catch for each that is not there
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._fields)

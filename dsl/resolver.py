@@ -48,28 +48,32 @@ class Resolved:
 
 
 class Resolver:
-    """Resolves one script. `folder` is where its includes must lie; without one it can have none."""
+    """Resolves one script. `folder` is where its includes must lie; without one it can have none.
+
+    Attributes:
+        files: those that it looked for so far, whether they are there or not; the script's own is the first.
+    """
 
     def __init__(self, folder: Path | None, diagnostics: Diagnostics) -> None:
         self._folder = folder.resolve() if folder else None
         self._diagnostics = diagnostics
-        self._files: list[Path] = []
+        self.files: list[Path] = []
         self._paths: dict[Source, Path] = {}
         self._called = ""
 
     def resolve(self, source: Source, path: Path | None) -> Resolved | None:
         """The resolved script; None if a file cannot be read or parsed, which is reported."""
         self._called = source.name
+        if path is not None:
+            self.files.append(path.resolve())
+            self._paths[source] = self.files[0]
         script = parse(source, self._diagnostics)
         if script is None:
             return None
-        if path is not None:
-            self._files.append(path.resolve())
-            self._paths[source] = self._files[0]
-        items = self._splice(script, self._files[:])
+        items = self._splice(script, self.files[:])
         if items is None:
             return None
-        return Resolved(items, self._files, self._names(items), self._paths, self._folder)
+        return Resolved(items, self.files, self._names(items), self._paths, self._folder)
 
     # -- includes
 
@@ -100,10 +104,11 @@ class Resolver:
             return self._refuse("E217", f"`{written}` lies outside the script's folder", span)
         if path in open_files:
             return self._refuse("E218", f"`{written}` includes itself", span)
-        if path in self._files:
+        if path in self.files:
             return []  # what stands in it stands in the script already, further up
         # Messages call it by its place beside the script, as the script itself was called.
         source = Source(str(Path(self._called).parent / path.relative_to(self._folder)), "")
+        self.files.append(path)
         try:
             source.text = path.read_text("utf-8-sig")
         except OSError as error:
@@ -111,7 +116,6 @@ class Resolver:
             return self._refuse("E216", f"`{written}` cannot be read: {reason}", span)
         except UnicodeDecodeError:
             return self._refuse("E216", f"`{written}` is not UTF-8 text", span)
-        self._files.append(path)
         self._paths[source] = path
         script = parse(source, self._diagnostics)
         return None if script is None else self._splice(script, [*open_files, path])

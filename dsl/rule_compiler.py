@@ -7,16 +7,19 @@ what its variables stand for when it is performed; what its condition says of th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from msgspec import field
 
 from dsl import data, nodes
 from dsl.body_compiler import BodyCompiler
-from dsl.condition_compiler import Captures, ConditionCompiler, Guard, Invalid
+from dsl.condition_compiler import ConditionCompiler
 from dsl.conditions import And, Member
-from dsl.diagnostics import Diagnostics
-from dsl.loops import Item, Keys, Row, called, keys_of
+from dsl.diagnostics import Diagnostics, Invalid
+from dsl.guards import Captures, Guard
+from dsl.loops import Item, Keys, Row, called, foreseen, keys_of
 from dsl.performance import Statement
+from dsl.records import Record, changed
 from dsl.resolver import Resolved
 from dsl.scenarios import InState, Scenario
 from dsl.table import Rule
@@ -26,8 +29,7 @@ from dsl.values import Literal, Maker
 MOST_TURNS = 1_000_000  # of all `for each`es of a script together
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Record, frozen=True):
     """Where a rule stands: what is around it."""
 
     given: tuple[nodes.Condition, ...] = ()
@@ -74,7 +76,7 @@ class RuleCompiler:
         if isinstance(item, nodes.Rule):
             self._rule(item, place)
         elif isinstance(item, nodes.Given):
-            inner = replace(place, given=(*place.given, item.condition))
+            inner = changed(place, given=(*place.given, item.condition))
             for each in item.rules:
                 self.add(each, inner)
         else:
@@ -109,7 +111,7 @@ class RuleCompiler:
         if is_first:
             socket = place.socket or guard is None or only_on_sockets(guard)
             captures = guard.captures if guard else Captures(unknown=True)
-            self._body(item, replace(place, socket=socket), captures)
+            self._body(item, changed(place, socket=socket), captures)
         if guard is None:
             return
         body = self._performed[id(item)]
@@ -121,7 +123,7 @@ class RuleCompiler:
         rule = Rule(item, key, guard, body, place.scenario, place.bound, place.turn, place.row)
         self.rules.append(rule)
         if is_first:
-            self.specimens.append(replace(rule, guard=self._conditions.veiled(guard), bound=(), turn="", row=""))
+            self.specimens.append(changed(rule, guard=self._conditions.veiled(guard), bound=(), turn="", row=""))
 
     def _body(self, item: nodes.Rule, place: Place, captures: Captures) -> None:
         names = frozenset(place.loops)
@@ -140,7 +142,7 @@ class RuleCompiler:
                 if isinstance(node, nodes.ForEach):
                     loops = {**loops, node.variable.text: None}
                 if isinstance(node, nodes.Rule):
-                    self._body(node, replace(place, loops=loops, socket=True), Captures(unknown=True))
+                    self._body(node, changed(place, loops=loops, socket=True), Captures(unknown=True))
             return
         self._turns += len(rounds)
         if self._turns > MOST_TURNS or len(rounds) * self._inner_turns(item) > MOST_TURNS:
@@ -201,8 +203,7 @@ class RuleCompiler:
             if value is None or isinstance(value, nodes.Expression):
                 values = None
             elif values is not None:
-                pairs = value.pairs if isinstance(value, nodes.Object) else ()
-                values.append((turn.called, {pair.key.text: None for pair in pairs}))
+                values.append((turn.called, foreseen(turn.maker)))
         return turns, None if values is None else keys_of(values)
 
     def _part(self, rows: nodes.Reference, place: Place) -> tuple[list[Row | Item], None] | None:
@@ -239,8 +240,8 @@ class RuleCompiler:
             return self._refuse("E217", f"`{written}` lies outside the script's folder", rows)
         try:
             if path not in self._tables:
-                self._tables[path] = data.read(path)
                 self._resolved.files.append(path)
+                self._tables[path] = data.read(path)
             return self._tables[path]
         except data.BadData as bad:
             return self._refuse("E224", f"`{written}` {bad}", rows)

@@ -6,17 +6,16 @@ whatever asks rules in order (the table, an explanation, the checker) needs to k
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from dsl import fields, nodes
 from dsl.conditions import Moment, Test, text_of
+from dsl.records import Record
 from dsl.request import Request
 from dsl.session import Session
 
 
-@dataclass(frozen=True, slots=True)
-class Scenario:
+class Scenario(Record, frozen=True):
     """A scenario with these states, of which the first is where everybody starts.
 
     `by` is the field each of whose values has a scenario of its own within the session; None if the session has
@@ -39,8 +38,7 @@ class Scenario:
         return self.home(request, session).state(self.name) or self.states[0]
 
 
-@dataclass(frozen=True, slots=True)
-class InState(Test):
+class InState(Test, frozen=True):
     """Whether a scenario is in a state. The moment's session must be the scenario's `home`."""
 
     scenario: Scenario

@@ -14,7 +14,6 @@ from random import Random
 from typing import Any
 
 import re2
-from rstr import Rstr
 
 _DEEPEST = 8
 _TRIES = 50
@@ -141,6 +140,8 @@ def _matching(pattern: str, schema: Mapping[str, Any], random: Random) -> str | 
     least, most = schema.get("minLength", 0), schema.get("maxLength", _MOST)
     try:
         matches = re2.compile(pattern).search  # the pattern is the client's: it must not stall the server
+        from rstr import Rstr  # takes long to import, and few servers need it
+
         tried = (Rstr(random).xeger(pattern)[: int(most)] for _ in range(_TRIES))
         return next((text for text in tried if len(text) >= least and matches(text)), None)
     except (re.error, re2.error, ValueError, TypeError, KeyError, NotImplementedError, RecursionError):

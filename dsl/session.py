@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -22,11 +23,13 @@ class Bucket:
 
 
 class Session:
-    """The state of one session, in memory.
+    """The state of one session, in memory. `clock` tells the seconds of a clock, for rate limits.
 
     Counters and buckets are named by the compiled script: one for each rule that counts, each `sequence`, each
     `cycle`, each `limit`. States are those of its scenarios, by name; one that has never moved has none.
     """
+
+    clock = staticmethod(time.monotonic)
 
     def __init__(self, name: str = "") -> None:
         self.name = name
@@ -56,13 +59,13 @@ class Session:
     def part(self, scenario: str, value: str) -> Session:
         """The session within this one that a scenario keeps `by` a field, for this value of the field."""
         key = scenario, value
-        part = self.parts.pop(key, None) or self._new_part()
+        part = self.parts.pop(key, None) or self._new_part(key)
         self.parts[key] = part  # the last one used stands last
         if len(self.parts) > MOST_PARTS:
             del self.parts[next(iter(self.parts))]
         return part
 
-    def _new_part(self) -> Session:
+    def _new_part(self, key: tuple[str, str]) -> Session:
         return Session(self.name)
 
     def twin(self) -> Session:
@@ -79,7 +82,7 @@ class Session:
         """Take `amount` out of a bucket, or nothing if it holds less. It is one step, whoever else takes.
 
         A bucket is full at first, holds `capacity`, and is refilled with as much in each `period` of seconds.
-        `now` is in seconds of a monotonic clock. To `overdraw` takes in any case, and leaves a debt.
+        `now` is in seconds of `clock`. To `overdraw` takes in any case, and leaves a debt.
 
         Returns: whether it was taken, and what is in the bucket then; less than 0 is a debt.
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import sha256
 
 from dsl.request import Headers
@@ -17,5 +18,10 @@ def session_name(header: Headers) -> str:
     named = header.get(SESSION_HEADER)
     if named:
         return named
-    scheme, _, key = header.get("authorization", "").partition(" ")
+    return _keyed(header.get("authorization", ""))
+
+
+@lru_cache(maxsize=1024)
+def _keyed(authorization: str) -> str:
+    scheme, _, key = authorization.partition(" ")
     return f"key-{sha256(key.encode()).hexdigest()[:12]}" if scheme.lower() == "bearer" and key else "default"

@@ -1,8 +1,9 @@
 """Rules that can never answer, because one above them always answers first.
 
 Comparing each rule with each would be quadratic. But a rule can only be shadowed by one all of whose facts follow
-from its own. So each rule is filed under one of its facts, the most telling one, and a later rule is compared with
-those alone that are filed under what its own facts imply:
+from its own. So each rule is filed under one of its facts: the most telling one, unless it has a crowd already, as
+a thousand rules may all be for the same model. And a later rule is compared with those alone that are filed under
+what its own facts imply:
 
 - `is` and `in` under the field and each of the values,
 - `contains`, `mentions`, `starts with` and `ends with` under the field and the text, in a trie: walked from each
@@ -23,6 +24,8 @@ from dsl.facts import conjuncts, follows, is_exact, tests
 from dsl.table import Rule
 
 MOST_COMPARISONS = 50_000
+# So many rules may be filed under one fact before a less telling one is preferred.
+_CROWD = 16
 
 _Tested = tuple[str, tuple[str | int, ...]]
 
@@ -45,7 +48,7 @@ class Shadows:
         self._rules.append(rule)
         if rule.guard.nth or rule.guard.condition is None:
             return
-        fact = max(conjuncts(rule.guard.condition), key=_telling)
+        fact = min(conjuncts(rule.guard.condition), key=self._crowded)
         self._written[repr(fact)].append(number)
         if isinstance(fact, Member) and is_exact(fact):
             for value in fact.values:
@@ -70,6 +73,20 @@ class Shadows:
             if condition is not None and follows(condition, facts):
                 return self._rules[number]
         return None
+
+    def _crowded(self, fact: Condition) -> tuple[int, int, int]:
+        """How many rules are filed under what the fact would be, if they are a crowd; then how little it tells."""
+        if isinstance(fact, Member) and is_exact(fact):
+            filed = max(
+                (len(self._values.get((fact.tested, _key(value)), ())) for value in fact.values), default=0
+            )
+        elif isinstance(fact, TextTest):
+            trie = self._texts.get(fact.tested, {})
+            filed = max((len(_at(trie, _normalised(wanted))) for wanted in fact.wanted), default=0)
+        else:
+            filed = len(self._written.get(repr(fact), ()))
+        kind, size = _telling(fact)
+        return max(filed, _CROWD), -kind, -size
 
     def _likely(self, fact: Condition) -> Iterator[int]:
         """The rules that are filed under what this fact implies."""
@@ -117,6 +134,14 @@ def _insert(trie: dict[str, Any], text: str, number: int) -> None:
     for character in text:
         trie = trie.setdefault(character, {})
     trie.setdefault("", []).append(number)
+
+
+def _at(trie: dict[str, Any], text: str) -> Sequence[int]:
+    """The numbers of the texts that are this one."""
+    node: dict[str, Any] | None = trie
+    for character in text:
+        node = None if node is None else node.get(character)
+    return () if node is None else node.get("", ())
 
 
 def _parts(trie: dict[str, Any], text: str) -> Iterator[int]:

@@ -52,7 +52,8 @@ def _condition(request: Request) -> str | None:
         return _text_condition("input", request.input)
     if request.last in CATALOGUE["last"].words:
         return f"last is {request.last}"
-    return None if not request.model else _text_condition("model", request.model)
+    named = request.model and "*" not in request.model  # the checker would ask whether the star is a pattern
+    return _text_condition("model", request.model) if named and request.model else None
 
 
 def _text_condition(field: str, text: str) -> str:

@@ -5,22 +5,19 @@ A handler and a timer are performed as a rule's body is, so each is kept as a ru
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from dsl.statements import Delay
+from dsl.records import Record
 from dsl.table import Rule, RuleTable
+from dsl.times import Delay
 
 
-@dataclass(frozen=True, slots=True)
-class Handler:
+class Handler(Record, frozen=True):
     """Happens on an event: `connect`, `close`, or the type of a client's frame."""
 
     event: str
     rule: Rule
 
 
-@dataclass(frozen=True, slots=True)
-class Timer:
+class Timer(Record, frozen=True):
     """Happens once, `delay` after the socket was opened, or again and again."""
 
     delay: Delay
@@ -28,8 +25,7 @@ class Timer:
     rule: Rule
 
 
-@dataclass(frozen=True, slots=True)
-class SocketScript:
+class SocketScript(Record, frozen=True):
     """What the script says of the sockets on `path`. Its rules are tried before those outside of it."""
 
     path: str

@@ -3,76 +3,38 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from random import Random
 
 from dsl import header_fields, timeline, tokens
-from dsl.conditions import is_number
-from dsl.performance import Jitter, Pace, Performance, Statement
+from dsl.performance import Pace, Performance, Statement
+from dsl.records import Record
 from dsl.templates import to_json
+from dsl.times import Delay, GivenDelay, GivenPace
 from dsl.values import ListMaker, Maker, PerformError
 
-LONGEST_DELAY = 1e9  # seconds
-_UNITS = {"ms": 1e-3, "us": 1e-6, "s": 1.0, "m": 60.0, "h": 3600.0}
-_DURATION = re.compile(r"(\d{1,20}(?:\.\d{1,20})?)(ms|us|s|m|h)")
 _NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 # -- times ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Delay:
-    """A time to wait, in seconds: between `low` and `high`, then jittered."""
-
-    low: float
-    high: float
-    jitter: Jitter = Jitter()  # noqa: RUF009 (it is immutable)
-
-    def seconds(self, on: Performance) -> float:
-        return self.draw(on.random)
-
-    def draw(self, random: Random) -> float:
-        middle = self.low if self.low == self.high else random.uniform(self.low, self.high)
-        return self.jitter.around(middle, random)
-
-
-@dataclass(frozen=True, slots=True)
-class GivenDelay:
-    """A time that a block is given as a parameter, or that stands in data: seconds, or a text like `50ms`."""
-
-    maker: Maker
-
-    def seconds(self, on: Performance) -> float:
-        value = self.maker.make(on.scope)
-        if isinstance(value, str) and (written := _DURATION.fullmatch(value.strip())):
-            value = float(written[1]) * _UNITS[written[2]]
-        if not is_number(value) or not 0 <= value <= LONGEST_DELAY:
-            raise PerformError(f"{value!r} is not a duration", self.maker.node.span)
-        return float(value)
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Record, frozen=True):
     delay: Delay | GivenDelay
 
     def perform(self, on: Performance) -> None:
         on.wait(self.delay.seconds(on))
 
 
-@dataclass(frozen=True, slots=True)
-class Ttft:
+class Ttft(Record, frozen=True):
     delay: Delay | GivenDelay
 
     def perform(self, on: Performance) -> None:
         on.set_ttft(self.delay.seconds(on))
 
 
-@dataclass(frozen=True, slots=True)
-class SetPace:
-    pace: Pace
+class SetPace(Record, frozen=True):
+    pace: Pace | GivenPace
 
     def perform(self, on: Performance) -> None:
-        on.set_pace(self.pace)
+        on.set_pace(self.pace.pace(on) if isinstance(self.pace, GivenPace) else self.pace)
 
 
 # -- what is said -----------------------------------------------------------------------------
@@ -86,8 +48,7 @@ def text_or_none(maker: Maker | None, on: Performance) -> str | None:
     return None if maker is None else maker.text(on.scope)
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Record, frozen=True):
     """A text, or a value as its JSON text, in tokens or in so many chunks."""
 
     value: Maker
@@ -100,14 +61,12 @@ class Reply:
             on.say(timeline.Text, piece)
 
 
-@dataclass(frozen=True, slots=True)
-class Logprob:
+class Logprob(Record, frozen=True):
     logprob: float
     top: tuple[tuple[str, float], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(Record, frozen=True):
     """Exactly one event. Its time is the script's: it waits for no pace."""
 
     text: Maker
@@ -120,8 +79,7 @@ class Chunk:
         on.say(timeline.Text, text, paced=False, **own)
 
 
-@dataclass(frozen=True, slots=True)
-class Think:
+class Think(Record, frozen=True):
     text: Maker
     chunks: int | None = None
 
@@ -130,8 +88,7 @@ class Think:
             on.say(timeline.Think, piece)
 
 
-@dataclass(frozen=True, slots=True)
-class Refuse:
+class Refuse(Record, frozen=True):
     text: Maker
     chunks: int | None = None
 
@@ -140,8 +97,7 @@ class Refuse:
             on.say(timeline.Refuse, piece)
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Record, frozen=True):
     """A tool call. Arguments written as a list are its fragments, those written as a text go out verbatim."""
 
     tool: str
@@ -162,8 +118,7 @@ class Call:
         return _cut(value if isinstance(value, str) else to_json(value), self.chunks)
 
 
-@dataclass(frozen=True, slots=True)
-class Raw:
+class Raw(Record, frozen=True):
     """Bytes. Escaped bytes are lone surrogates in its text, as PEP 383 has it; other lone ones become `?`."""
 
     text: Maker
@@ -174,16 +129,14 @@ class Raw:
         on.add(timeline.Raw(on.now, text.encode("utf-8", "surrogateescape"), self.binary))
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
+class Comment(Record, frozen=True):
     text: Maker
 
     def perform(self, on: Performance) -> None:
         on.add(timeline.Comment(on.now, self.text.text(on.scope)))
 
 
-@dataclass(frozen=True, slots=True)
-class Push:
+class Push(Record, frozen=True):
     """A frame of the script's own, on a socket."""
 
     value: Maker
@@ -192,8 +145,7 @@ class Push:
         on.add(timeline.Push(on.now, self.value.make(on.scope)))
 
 
-@dataclass(frozen=True, slots=True)
-class Choices:
+class Choices(Record, frozen=True):
     """All the choices of a body."""
 
     bodies: tuple[Statement, ...]
@@ -205,16 +157,14 @@ class Choices:
 # -- how it ends ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(Record, frozen=True):
     reason: str
 
     def perform(self, on: Performance) -> None:
         on.finish(self.reason)
 
 
-@dataclass(frozen=True, slots=True)
-class Fail:
+class Fail(Record, frozen=True):
     status: int | None = None
     message: Maker | None = None
     code: Maker | None = None
@@ -226,30 +176,26 @@ class Fail:
         on.end(timeline.Fail(on.now, self.status, message, code, param, self.retry_after))
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(Record, frozen=True):
     clean: bool = False
 
     def perform(self, on: Performance) -> None:
         on.end(timeline.Cut(on.now, self.clean))
 
 
-@dataclass(frozen=True, slots=True)
-class Reset:
+class Reset(Record, frozen=True):
     def perform(self, on: Performance) -> None:
         on.end(timeline.Reset(on.now))
 
 
-@dataclass(frozen=True, slots=True)
-class Hang:
+class Hang(Record, frozen=True):
     seconds: float | None = None
 
     def perform(self, on: Performance) -> None:
         on.end(timeline.Hang(on.now, self.seconds))
 
 
-@dataclass(frozen=True, slots=True)
-class Close:
+class Close(Record, frozen=True):
     code: int = 1000
     reason: Maker | None = None
 
@@ -260,16 +206,14 @@ class Close:
 # -- what surrounds it ------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Record, frozen=True):
     code: int
 
     def perform(self, on: Performance) -> None:
         on.status = self.code
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Record, frozen=True):
     counts: Maker
 
     def perform(self, on: Performance) -> None:
@@ -279,8 +223,7 @@ class Usage:
             on.usage[name] = value
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(Record, frozen=True):
     name: Maker
     value: Maker
 
@@ -293,16 +236,14 @@ class Header:
         on.header(name, value)
 
 
-@dataclass(frozen=True, slots=True)
-class Meta:
+class Meta(Record, frozen=True):
     keys: Maker
 
     def perform(self, on: Performance) -> None:
         on.meta |= self.keys.make(on.scope)
 
 
-@dataclass(frozen=True, slots=True)
-class Logprobs:
+class Logprobs(Record, frozen=True):
     """So many alternatives for each token that is said from here on."""
 
     count: int
@@ -311,16 +252,14 @@ class Logprobs:
         on.logprobs = self.count
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(Record, frozen=True):
     name: str
 
     def perform(self, on: Performance) -> None:
         on.dialect = self.name
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(Record, frozen=True):
     split: timeline.Split
 
     def perform(self, on: Performance) -> None:
@@ -330,8 +269,7 @@ class Split:
 # -- which of it happens ----------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Record, frozen=True):
     statements: tuple[Statement, ...]
 
     def perform(self, on: Performance) -> None:
@@ -339,8 +277,7 @@ class Block:
             statement.perform(on)
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(Record, frozen=True):
     count: int
     body: Statement
 
@@ -354,8 +291,7 @@ class Repeat:
         on.scope = outer
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(Record, frozen=True):
     """The next step at each answer, and the last for ever after. `counter` names its place in a session."""
 
     steps: tuple[Statement, ...]
@@ -366,8 +302,7 @@ class Sequence:
         self.steps[min(step, len(self.steps)) - 1].perform(on)
 
 
-@dataclass(frozen=True, slots=True)
-class Cycle:
+class Cycle(Record, frozen=True):
     """The next step at each answer, from the first again after the last."""
 
     steps: tuple[Statement, ...]
@@ -378,8 +313,7 @@ class Cycle:
         self.steps[(step - 1) % len(self.steps)].perform(on)
 
 
-@dataclass(frozen=True, slots=True)
-class Pick:
+class Pick(Record, frozen=True):
     """One step at random. Weights are shares of 1; what they leave over belongs to none."""
 
     steps: tuple[tuple[float, Statement], ...]
@@ -393,8 +327,7 @@ class Pick:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Chance:
+class Chance(Record, frozen=True):
     share: float
     body: Statement
 
@@ -403,8 +336,7 @@ class Chance:
             self.body.perform(on)
 
 
-@dataclass(frozen=True, slots=True)
-class AfterChunks:
+class AfterChunks(Record, frozen=True):
     count: int
     body: Statement
 
@@ -412,8 +344,7 @@ class AfterChunks:
         on.arm_chunks(self.count, self.body)
 
 
-@dataclass(frozen=True, slots=True)
-class AfterTime:
+class AfterTime(Record, frozen=True):
     delay: Delay | GivenDelay
     body: Statement
 
@@ -421,8 +352,7 @@ class AfterTime:
         on.arm_time(self.delay.seconds(on), self.body)
 
 
-@dataclass(frozen=True, slots=True)
-class AfterBytes:
+class AfterBytes(Record, frozen=True):
     count: int
     ending: timeline.Cut | timeline.Reset | timeline.Hang
 
@@ -430,8 +360,7 @@ class AfterBytes:
         on.add(timeline.ByteLimit(on.now, self.count, self.ending))
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(Record, frozen=True):
     """A block, inlined, with its parameters bound."""
 
     parameters: tuple[tuple[str, Maker], ...]
@@ -444,8 +373,7 @@ class Use:
         on.scope = outer
 
 
-@dataclass(frozen=True, slots=True)
-class Go:
+class Go(Record, frozen=True):
     """Moves a scenario to a state, from the next answer on."""
 
     scenario: str
@@ -455,8 +383,7 @@ class Go:
         on.session.go(self.scenario, self.state)
 
 
-@dataclass(frozen=True, slots=True)
-class Remember:
+class Remember(Record, frozen=True):
     name: str
     value: Maker
 

@@ -24,6 +24,7 @@ _SPELLINGS = {
 
 _STATEMENTS = {"REPLY", "CHUNK", "CALL"}
 _DECLARATIONS = {"WHEN", "RULE", "LET"}
+_SETTINGS = {"SEED", "MODELS"}
 _PHRASES = {
     "NAME": "a name", "NUMBER": "a number", "DURATION": "a duration like `50ms`", "PERCENT": "a percentage",
     "REGEX": "a regular expression like `/colou?r/`", "RATE": "a rate like `40 tok/s`", "LBRACE": "`{`",
@@ -94,7 +95,8 @@ def describe_character(source: Source, at: int, diagnostics: Diagnostics) -> boo
         diagnostics.report("E102", "this regular expression is never closed", source.span(at, at + len(rest)))
     else:
         message = f"unexpected character {shown(rest[0])}"
-        diagnostics.report("E101", message, source.span(at, at + 1), help=character_hint(rest))
+        help = phrase_hint(source.text[:at], rest) or character_hint(rest)
+        diagnostics.report("E101", message, source.span(at, at + 1), help=help)
     return True
 
 
@@ -137,6 +139,8 @@ def describe_token(
         return diagnostics.report("E105", f"a regular expression has no flag `{found}`", span, help=help)
     if found.startswith(("//", "/*")):
         help = character_hint(found)
+    elif kind == "NAME" and re.search(rf"\bdefine\s+{re.escape(found)}\b", source.text) and "USE" in accepts:
+        help = f"a block is used by `use {found}`"
     elif kind == "NAME" and help is None:
         possible = {words[terminal] for terminal in accepts if words.get(terminal, "").isalpha()}
         help = word_hint(str(token), possible)
@@ -198,14 +202,20 @@ def _braces(
     if token.type == "LBRACE" and source.text[at - 1 : at + 1] == "{{":
         _misplaced_expression(source, at - 1, diagnostics)
         return True
+    if token == "state" and (around := _unbalanced(source, start, at)[0]) and unclosed:
+        opening, inside = around[-1], source.span(at, at + len("state"))
+        label = Label(inside, "the next state begins here, inside of it")
+        if (crooked := _crooked_braces(source, start)) and crooked[1] < at:
+            opening, label = crooked[0], _closed_by(source, crooked[1])
+        brace = source.span(opening, opening + 1)
+        diagnostics.report("E104", "this `{` is never closed", brace, "opened here", secondary=label)
+        return True
     declares = str(token) in _TOP_LEVEL and source.text[at - 1 : at] in ("", "\n")
     if not unclosed or not (token.type == "$END" or "RBRACE" in accepts or declares):
         return False
     opening, secondary = unclosed[-1], None
     if crooked := _crooked_braces(source, start):
-        opening, closing = crooked
-        text = "this `}` closes it, though it stands where an outer one should"
-        secondary = Label(source.span(closing, closing + 1), text)
+        opening, secondary = crooked[0], _closed_by(source, crooked[1])
     elif declares:
         open_here = _unbalanced(source, start, at)[0]
         if not open_here:
@@ -241,7 +251,9 @@ def _missing_operand(
     if before is None:
         return False
     first, second = before[1], before[2]
-    if first in _TESTS | _SAYINGS and second in keywords - _BETWEEN:
+    if (first == "matches" and second in ("any", "all")) or (
+        first in _TESTS | _SAYINGS and second in keywords - _BETWEEN
+    ):  # passed for the name of a constant
         word, end, found = first, before.end(1), f"found the word `{second}` instead"
     elif (second or first) in _TESTS | _SAYINGS and accepts >= TEXTS:
         word, end = second or first, before.end(2) if second else before.end(1)
@@ -250,8 +262,12 @@ def _missing_operand(
     else:
         return False
     needs = "a value" if word in _TESTS or word in ("reply", "push") else "a text"
+    if word == "matches":
+        needs = "a regular expression"
     help = None
-    if token.type in ("REGEX", "COLON", "EXPR"):
+    if token.type == "REGEX" and word in ("socket", "include"):
+        help = "put a path in quotes"
+    elif token.type in ("REGEX", "COLON", "EXPR"):
         help = token_hint("", token.type, accepts)
     elif token.type != "$END":
         help = phrase_hint(source.text[start:end] + " ", source.text[end:].lstrip()[:80])
@@ -269,6 +285,7 @@ def _expectation(accepts: set[str], words: dict[str, str]) -> str:
     for terminals, *called in (
         (_STATEMENTS, "a statement such as `reply`, `chunk` or `call`"),
         (_DECLARATIONS, "a rule", "a declaration"),
+        (_SETTINGS, "a setting such as `seed`, `ttft` or `header`"),
     ):
         if terminals <= accepts:
             group = called
@@ -314,6 +331,12 @@ def _crooked_braces(source: Source, start: int) -> tuple[int, int] | None:
             if "\n" in source.text[opening:closing] and not lead.strip() and lead != _indentation(source, opening):
                 return opening, closing
     return None
+
+
+def _closed_by(source: Source, closing: int) -> Label:
+    return Label(
+        source.span(closing, closing + 1), "this `}` closes it, though it stands where an outer one should"
+    )
 
 
 def _indentation(source: Source, offset: int) -> str:

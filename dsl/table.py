@@ -7,15 +7,15 @@ It asks those only that its index says may hold.
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 from dsl import nodes
-from dsl.condition_compiler import Guard
 from dsl.conditions import Moment
+from dsl.guards import Guard
 from dsl.index import Index
 from dsl.performance import Statement
+from dsl.records import Record
 from dsl.request import Request
 from dsl.scenarios import Scenario
 from dsl.session import Session
@@ -25,8 +25,7 @@ from dsl.values import Maker, Scope
 FEWEST_INDEXED = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Record, frozen=True):
     """A compiled rule.
 
     Attributes:
@@ -66,8 +65,7 @@ class Rule:
         return scope.of_rule(session, self.turn)
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Record, frozen=True):
     """The rule that answers, what its condition captured, and how often it has held in the session."""
 
     rule: Rule
@@ -78,7 +76,7 @@ class Match:
 class RuleTable:
     """Rules in their order. `rules` are all of them."""
 
-    def __init__(self, rules: tuple[Rule, ...]) -> None:
+    def __init__(self, rules: Sequence[Rule]) -> None:
         self.rules = rules
 
     def prepare(self) -> None:

@@ -33,6 +33,7 @@ _NO_SUCH = re.compile(r"No (filter|test) named '(\w+)'")
 _LOADERS = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
 
 Lookup = Callable[[str], Any]
+MISSING = object()  # what a lookup gives for a name that stands for nothing
 
 
 class BadTemplate(ValueError):
@@ -137,8 +138,9 @@ _environment.filters["tojson"] = to_json
 del _environment.filters["random"], _environment.globals["lipsum"]
 
 
-# The names that a template needs, those that may be absent, and the parts that it reads.
-_Names = tuple[frozenset[str], frozenset[str], frozenset[tuple[str, str]]]
+_Parts = frozenset[tuple[str, str]]
+# The names that a template needs, those that may be absent, the parts that it reads, and those that it calls.
+_Names = tuple[frozenset[str], frozenset[str], _Parts, _Parts]
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,10 @@ class Template:
     def __post_init__(self) -> None:
         _ = self.names
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what Jinja has compiled: that cannot be pickled."""
+        return {name: value for name, value in vars(self).items() if name not in ("_template", "_expression")}
+
     @cached_property
     def names(self) -> frozenset[str]:
         """The names that it needs."""
@@ -165,9 +171,14 @@ class Template:
         return self._read[1]
 
     @property
-    def parts(self) -> frozenset[tuple[str, str]]:
+    def parts(self) -> _Parts:
         """The parts of its names that it reads, as in `{{ row.answer }}`, but for those that it tests first."""
         return self._read[2]
+
+    @property
+    def called(self) -> _Parts:
+        """Those of its parts that it calls, as in `{{ user.upper() }}`."""
+        return self._read[3]
 
     @cached_property
     def _read(self) -> _Names:
@@ -191,12 +202,15 @@ class Template:
                 for tested in _looked_at(guard)
                 for part in tested.find_all(nodes.Getattr)
             }
-            parts = {
-                (part.node.name, part.attr)
+            read = [
+                part
                 for part in tree.find_all(nodes.Getattr)
                 if isinstance(part.node, nodes.Name) and part.node.name in needed and id(part) not in guarded
-            }
-            return needed, frozenset(tested), frozenset(parts)
+            ]
+            methods = {id(call.node) for call in tree.find_all(nodes.Call)}
+            parts = frozenset((part.node.name, part.attr) for part in read)  # type: ignore[attr-defined]
+            called = frozenset((part.node.name, part.attr) for part in read if id(part) in methods)  # type: ignore[attr-defined]
+            return needed, frozenset(tested), parts, called
         except jinja2.TemplateSyntaxError as error:
             raise _in_our_words(error.message or "it cannot be parsed", error.lineno) from None
         except RecursionError:
@@ -207,12 +221,12 @@ class Template:
             raise BadTemplate(str(error).split(";")[0], 1) from None
 
     def render(self, lookup: Lookup) -> Any:
-        """The text that it gives, or, if typed, the value. `lookup` gives a name's value, None if absent.
+        """The text that it gives, or, if typed, the value. `lookup` gives a name's value, or `MISSING`.
 
         Raises:
             Exception: whatever the template's code raises; `jinja2.UndefinedError` for what is absent.
         """
-        found = {name: value for name in self.names if (value := lookup(name)) is not None}
+        found = {name: value for name in self.names if (value := lookup(name)) is not MISSING}
         if self.typed:
             return plain(self._expression(**found))
         return self._template.render(found)
@@ -245,6 +259,11 @@ class Template:
     @cached_property
     def _expression(self) -> Callable[..., Any]:
         return _environment.compile_expression(self.source, undefined_to_none=False)
+
+
+def is_filter(name: str) -> bool:
+    """Whether a template can write `| name`."""
+    return name in _environment.filters
 
 
 @lru_cache(maxsize=1024)

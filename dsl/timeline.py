@@ -10,22 +10,27 @@ Times are seconds (float) since the answer began. They never decrease from one e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from math import isinf
 from typing import Any, TypeVar
 
+from dsl.records import Record, changed
 
-@dataclass(frozen=True, slots=True)
-class Event:
+# How many things are kept of one timeline that is the same every time; clients differ in more than one way.
+MOST_KEPT = 64
+
+_Made = TypeVar("_Made")
+
+
+class Event(Record, frozen=True):
     at: float
 
 
 # -- what is said: each of these is one chunk, unless it says otherwise ------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class TokenLogprob:
+class TokenLogprob(Record, frozen=True):
     """A token with its log probability and the alternatives that were weighed, most probable first."""
 
     token: str
@@ -33,31 +38,26 @@ class TokenLogprob:
     top: tuple[tuple[str, float], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Said(Event):
+class Said(Event, frozen=True, kw_only=True):
     """A piece of an answer. `choice` is the index of the choice that it belongs to (`n` in a request)."""
 
-    choice: int = field(default=0, kw_only=True)
+    choice: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Text(Said):
+class Text(Said, frozen=True):
     text: str
     logprobs: tuple[TokenLogprob, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Think(Said):
+class Think(Said, frozen=True):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Refuse(Said):
+class Refuse(Said, frozen=True):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Call(Said):
+class Call(Said, frozen=True):
     """Opens a tool call; its arguments follow in `Arguments` events. Not itself a chunk.
 
     `index` counts the calls of one choice from 0. `id` is None where the script leaves it to the API.
@@ -68,38 +68,33 @@ class Call(Said):
     id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Arguments(Said):
+class Arguments(Said, frozen=True):
     """A fragment of the arguments of call number `index`."""
 
     index: int
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Finish(Said):
+class Finish(Said, frozen=True):
     """The script's own finish reason for a choice. Not a chunk."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Raw(Event):
+class Raw(Event, frozen=True):
     """Bytes for the wire, verbatim. Not a chunk. `binary`: on a socket, as a binary message."""
 
     data: bytes
     binary: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Comment(Event):
+class Comment(Event, frozen=True):
     """An SSE comment line, without its leading colon. Not a chunk."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Push(Event):
+class Push(Event, frozen=True):
     """A frame of the script's own on a socket: a JSON value. Not a chunk."""
 
     value: Any
@@ -108,8 +103,7 @@ class Push(Event):
 # -- how the bytes leave: for the transport, which alone can count bytes -----------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ByteRate(Event):
+class ByteRate(Event, frozen=True):
     """From here on bytes leave at this many a second; None ends it.
 
     Bytes that drip take time which no event has allowed for, and what follows them comes later by that much. Only
@@ -120,16 +114,14 @@ class ByteRate(Event):
     interrupted: Cut | Reset | Hang | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ByteLimit(Event):
+class ByteLimit(Event, frozen=True):
     """After `count` more bytes of the body `ending` happens, at once."""
 
     count: int
     ending: Cut | Reset | Hang
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(Record, frozen=True):
     """How the encoded bytes of an answer are cut into writes, inside characters and events too.
 
     `every` so many bytes; or once, `at` so many bytes; with neither, lines end in CRLF and each write ends
@@ -140,8 +132,7 @@ class Split:
     at: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(Record, frozen=True):
     """What is left of a rate limit behind an answer. `kind` is "requests" or "tokens"; `reset` is the time in
     seconds until it is whole again."""
 
@@ -154,13 +145,11 @@ class Budget:
 # -- how it ends: exactly one of these closes a timeline ---------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class End(Event):
+class End(Event, frozen=True):
     """The body ran to its end: the endpoint's own terminal events follow."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fail(Event):
+class Fail(Event, frozen=True):
     """An error as the API reports it; what is None is the API's own default for the status.
 
     `status` is None where the script gave none: 500 before output, the API's in-stream error after it.
@@ -174,27 +163,23 @@ class Fail(Event):
     retry_after: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Cut(Event):
+class Cut(Event, frozen=True):
     """The connection closes: amid the body, or, if `clean`, after a body that only lacks its terminal."""
 
     clean: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Reset(Event):
+class Reset(Event, frozen=True):
     """The connection is reset (TCP RST)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hang(Event):
+class Hang(Event, frozen=True):
     """The connection stays open and silent: for `seconds`, then it is cut; for ever if None."""
 
     seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Close(Event):
+class Close(Event, frozen=True):
     """A WebSocket close frame. With code 1000 the answer is completed first; any other breaks it off."""
 
     code: int = 1000
@@ -219,6 +204,8 @@ class Timeline:
         dialect: how the deltas of tool calls are shaped: "standard", or one of the shapes that gateways send.
         split: how the bytes are cut into writes, or None: each event is one.
         budgets: what is left of the script's rate limits, at most one of each kind: the tightest.
+        kept: what others have made of a timeline that is the same every time, by what they are and what they need
+            to know of the request; None for one that answers once.
     """
 
     events: tuple[Event, ...]
@@ -230,6 +217,23 @@ class Timeline:
     dialect: str = "standard"
     split: Split | None = None
     budgets: tuple[Budget, ...] = ()
+    kept: dict[Any, Any] | None = field(default=None, init=False, compare=False, repr=False)
+
+    def remember(self) -> None:
+        """From now on keep what is made of it."""
+        object.__setattr__(self, "kept", {})
+
+    def once(self, key: Hashable, make: Callable[[], _Made]) -> _Made:
+        """What `make` makes of it: made once if it is the same every time. `key` has all else that matters."""
+        kept = self.kept
+        if kept is None:
+            return make()
+        if key not in kept:
+            if len(kept) >= MOST_KEPT:
+                kept.clear()
+            kept[key] = make()
+        made: _Made = kept[key]
+        return made
 
     @property
     def duration(self) -> float:
@@ -266,23 +270,27 @@ class Timeline:
         What hangs for ever does so at any speed, and what clients are told to wait for (`retry after`, budgets) is
         told as the script has it.
         """
-        if speed == 1:
-            return self
+        return self if speed == 1 else self.once(("faster", speed), lambda: self._faster(speed))
+
+    def _faster(self, speed: float) -> Timeline:
         events = tuple(_faster(event, speed) for event in self.events)
-        return replace(self, events=events, ending=_faster(self.ending, speed))
+        faster = replace(self, events=events, ending=_faster(self.ending, speed))
+        if self.kept is not None:
+            faster.remember()
+        return faster
 
 
 _Timed = TypeVar("_Timed", bound=Event)
 
 
 def _faster(event: _Timed, speed: float) -> _Timed:
-    changed: dict[str, Any] = {"at": event.at / speed}
+    new: dict[str, Any] = {"at": event.at / speed}
     match event:
         case ByteRate(rate=float() | int() as rate, interrupted=interrupted):
-            changed["rate"] = None if isinf(rate * speed) else rate * speed
-            changed["interrupted"] = interrupted and _faster(interrupted, speed)
+            new["rate"] = None if isinf(rate * speed) else rate * speed
+            new["interrupted"] = interrupted and _faster(interrupted, speed)
         case ByteLimit(ending=ending):
-            changed["ending"] = _faster(ending, speed)
+            new["ending"] = _faster(ending, speed)
         case Hang(seconds=float() | int() as seconds):
-            changed["seconds"] = seconds / speed
-    return replace(event, **changed)
+            new["seconds"] = seconds / speed
+    return changed(event, **new)

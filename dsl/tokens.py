@@ -15,31 +15,40 @@ import os
 import re
 import warnings
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
+from threading import Lock, Thread
 from typing import Protocol
 
 _NO_SPACES = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff"
 UNSPACED = re.compile(f"[{_NO_SPACES}]")
-_PIECE = re.compile(
-    rf"[{_NO_SPACES}]"
-    rf"|\ ?(?:(?![{_NO_SPACES}])[^\W\d_]){{1,12}}(?:'(?:s|t|re|ve|m|ll|d)\b)?"
-    r"|\d{1,3}"
-    r"|\ ?(?:[^\s\w]|_)+"
-    r"|\s*[\r\n]+"
-    r"|\s+(?!\S)"
-    r"|\s"
-    r"|.",
-    re.VERBOSE | re.IGNORECASE | re.DOTALL,
-)
 # `bpe-openai` refuses more than 200,000 tokens at once, and a code point is four at most: one for each byte.
 _AT_ONCE = 50_000
+_loading = Lock()
 
 
 class _Vocabulary(Protocol):
     def encode_ordinary(self, text: str) -> list[int]: ...
 
     def decode_single_token_bytes(self, token: int) -> bytes: ...
+
+    def __hash__(self) -> int: ...
+
+
+@cache
+def _piece() -> re.Pattern[str]:
+    """The pattern of the estimate, made when it is needed: that takes as long as all else here."""
+    return re.compile(
+        rf"[{_NO_SPACES}]"
+        rf"|\ ?(?:(?![{_NO_SPACES}])[^\W\d_]){{1,12}}(?:'(?:s|t|re|ve|m|ll|d)\b)?"
+        r"|\d{1,3}"
+        r"|\ ?(?:[^\s\w]|_)+"
+        r"|\s*[\r\n]+"
+        r"|\s+(?!\S)"
+        r"|\s"
+        r"|.",
+        re.VERBOSE | re.IGNORECASE | re.DOTALL,
+    )
 
 
 def pieces(text: str) -> list[str]:
@@ -48,15 +57,24 @@ def pieces(text: str) -> list[str]:
     Real tokens may end inside a code point: those that share one are one piece, as on the wire of the real API.
     """
     vocabulary = _vocabulary()
-    return _PIECE.findall(text) if vocabulary is None else list(_real_pieces(vocabulary, text))
+    return _piece().findall(text) if vocabulary is None else list(_real_pieces(vocabulary, text))
 
 
 def count(text: str) -> int:
     """How many tokens `text` has; about how many, if they are estimated."""
     vocabulary = _vocabulary()
+    return _short_count(vocabulary, text) if len(text) <= _SHORT else _count(vocabulary, text)
+
+
+def _count(vocabulary: _Vocabulary | None, text: str) -> int:
     if vocabulary is None:
-        return len(_PIECE.findall(text))
+        return len(_piece().findall(text))
     return sum(len(vocabulary.encode_ordinary(part)) for part in _encodable(text))
+
+
+# Clients in a test, and above all in a load test, say the same short texts again and again.
+_SHORT = 200
+_short_count = lru_cache(maxsize=4096)(_count)
 
 
 def parts(text: str, number: int) -> list[str]:
@@ -72,9 +90,20 @@ def _vocabulary() -> _Vocabulary | None:
     return None if os.environ.get("MOCKLLM_TOKENS") == "estimate" else _loaded()
 
 
+def prepare() -> None:
+    """Begin to load the vocabulary, if there is one, in a thread: what needs it waits for the rest."""
+    Thread(target=_vocabulary, name="mockllm-tokens", daemon=True).start()
+
+
 @cache
 def _loaded() -> _Vocabulary | None:
-    """The vocabulary, if it is installed. It takes a second and 150 MB, so it waits until it is needed."""
+    """The vocabulary, if it is installed. It takes up to a second and 150 MB, so it waits until it is needed."""
+    with _loading:  # whoever comes while it is loaded waits, and does not load another
+        return _load()
+
+
+@cache
+def _load() -> _Vocabulary | None:
     with warnings.catch_warnings():
         # It reads its data by a function that Python 3.11 and 3.12 call deprecated.
         warnings.simplefilter("ignore", DeprecationWarning)

@@ -19,7 +19,8 @@ _WORD = re.compile(r"[^\W\d]\w*")
 # A group of a regular expression that has a name.
 GROUP = re.compile(r"\(\?P?<([A-Za-z_]\w*)>")
 # A name in single braces, which is a template in other languages.
-BRACED = re.compile(r"(?<![{$])\{ ?([a-z_]\w*) ?\}(?!\})")
+BRACED = re.compile(r"(?<![{$])\$?\{ ?([a-z_]\w*) ?\}(?!\})")
+DOLLAR = re.compile(r"\$([a-z_]\w*)")
 _CONDITIONED = nodes.Rule | nodes.Given
 
 
@@ -99,5 +100,6 @@ def _template_words(node: nodes.Node) -> Iterable[str]:
         if has_markup(node.value):
             return _WORD.findall(node.value)
         if not node.span.text.startswith('"""'):
-            return BRACED.findall(node.span.text)  # is reported as W418: one message for one mistake
+            # is reported as W418: one message for one mistake
+            return BRACED.findall(node.span.text) + DOLLAR.findall(node.span.text)
     return ()

@@ -6,17 +6,18 @@ What needs no scope is folded to a `Literal` when the script is compiled.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
+from abc import abstractmethod
+from collections.abc import Mapping, Set
 from typing import Any
 
 from dsl import fields, nodes
 from dsl.conditions import text_of
+from dsl.constancy import Watch
+from dsl.records import Record
 from dsl.request import Request
 from dsl.session import Session
 from dsl.source import Span
-from dsl.templates import Template
+from dsl.templates import MISSING, Template
 
 
 class PerformError(Exception):
@@ -31,7 +32,7 @@ class PerformError(Exception):
 class Scope:
     """The names of a performance: its own locals, what the condition captured, helpers, fields, constants."""
 
-    __slots__ = ("_constants", "_helpers", "_locals", "_nth", "_request", "_session", "_turn")
+    __slots__ = ("_constants", "_helpers", "_locals", "_nth", "_own", "_request", "_session", "_turn", "watch")
 
     def __init__(
         self,
@@ -41,8 +42,11 @@ class Scope:
         session: Session,
         nth: int,
         constants: Mapping[str, Maker],
+        watch: Watch | None = None,
     ) -> None:
         self._locals: dict[str, Any] = dict(captures)
+        self._own: Set[str] = frozenset()  # of the locals those that the request has no part in
+        self.watch = Watch() if watch is None else watch
         self._helpers = helpers
         self._request = request
         self._session = session
@@ -53,6 +57,7 @@ class Scope:
     @property
     def session(self) -> Session:
         """Where it is counted and remembered."""
+        self.watch.varies = True
         return self._session
 
     def counter(self, name: str) -> str:
@@ -62,26 +67,45 @@ class Scope:
     @property
     def request(self) -> Request:
         """What is answered."""
+        self.watch.varies = True
         return self._request
 
     def lookup(self, name: str) -> Any:
-        """The value of a name, or None if the request lacks it."""
+        """The value of a name, or `MISSING` if the request lacks it."""
         if name in self._locals:
-            return self._locals[name]
+            own = name in self._own
+            self.watch.varies |= not own
+            value = self._locals[name]
+            return MISSING if value is None and not own else value  # a group that has not taken part
+        constant = self._constants.get(name)
+        if constant is not None and name not in self._helpers and name != "nth" and name not in fields.CATALOGUE:
+            return constant.make(self)
+        self.watch.varies = True
         if name in self._helpers:
             return self._helpers[name]
         if name == "nth":
             return self._nth
         if name in fields.CATALOGUE:
-            return fields.read(name, (), self._request, self._session)
-        constant = self._constants.get(name)
-        return None if constant is None else constant.make(self)
+            value = fields.read(name, (), self._request, self._session)
+            return MISSING if value is None else value
+        return MISSING
 
     def within(self, names: Mapping[str, Any]) -> Scope:
         """This scope with more locals."""
-        inner = Scope({}, self._helpers, self._request, self._session, self._nth, self._constants)
+        inner = Scope({}, self._helpers, self._request, self._session, self._nth, self._constants, self.watch)
         inner._locals = {**self._locals, **names}
+        inner._own = self._own | names.keys()
         inner._turn = self._turn
+        return inner
+
+    def of_constants(self) -> Scope:
+        """This scope for what a constant says: to it no capture, parameter or variable hides another constant."""
+        hidden = self._locals.keys() & self._constants.keys()
+        if not hidden:
+            return self
+        inner = self.within({})
+        inner._locals = {name: value for name, value in self._locals.items() if name not in hidden}
+        inner._own = self._own - hidden
         return inner
 
     def of_rule(self, session: Session, turn: str) -> Scope:
@@ -91,8 +115,7 @@ class Scope:
         return inner
 
 
-@dataclass(frozen=True, slots=True)
-class Maker(ABC):
+class Maker(Record, frozen=True):
     """Makes a value. `node` is where it is written."""
 
     node: nodes.Node
@@ -106,16 +129,14 @@ class Maker(ABC):
         return text_of(self.make(scope))
 
 
-@dataclass(frozen=True, slots=True)
-class Literal(Maker):
+class Literal(Maker, frozen=True):
     value: Any
 
     def make(self, scope: Scope) -> Any:
         return self.value
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered(Maker):
+class Rendered(Maker, frozen=True):
     """A template, as a text or typed."""
 
     template: Template
@@ -131,8 +152,7 @@ class Rendered(Maker):
             raise PerformError(str(error) or type(error).__name__, self.node.span) from error
 
 
-@dataclass(frozen=True, slots=True)
-class Variable(Maker):
+class Variable(Maker, frozen=True):
     """A parameter, or a part of one."""
 
     path: tuple[str, ...]
@@ -144,16 +164,23 @@ class Variable(Maker):
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class ListMaker(Maker):
+class Constant(Maker, frozen=True):
+    """What a constant says that is no literal."""
+
+    value: Maker
+
+    def make(self, scope: Scope) -> Any:
+        return self.value.make(scope.of_constants())
+
+
+class ListMaker(Maker, frozen=True):
     items: tuple[Maker, ...]
 
     def make(self, scope: Scope) -> list[Any]:
         return [item.make(scope) for item in self.items]
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectMaker(Maker):
+class ObjectMaker(Maker, frozen=True):
     pairs: tuple[tuple[str, Maker], ...]
 
     def make(self, scope: Scope) -> dict[str, Any]:

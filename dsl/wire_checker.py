@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from dsl import fields, nodes
-from dsl.conditions import And, Condition, Member
+from dsl import nodes
 from dsl.diagnostics import Diagnostics, Label
+from dsl.facts import conjuncts, possible_words, tests
 from dsl.table import Rule
 
 _OUTPUT = (nodes.Reply, nodes.Chunk, nodes.Think, nodes.Call, nodes.Refuse, nodes.Raw, nodes.Comment)
+_TEXTS = (nodes.Reply, nodes.Chunk, nodes.Think, nodes.Call, nodes.Refuse)
 
 
 def check_wire(rule: Rule, diagnostics: Diagnostics, *, socket: bool = False) -> None:
     """Report the statements of a rule that do nothing where its condition, or the `socket` around it, has it."""
-    endpoints = _possible(rule, "endpoint")
-    transports = {"websocket"} if socket else _possible(rule, "transport")
+    endpoints = possible_words(rule.guard.condition, "endpoint")
+    transports = {"websocket"} if socket else possible_words(rule.guard.condition, "transport")
     for node in nodes.walk(rule.node.body):
         if isinstance(node, nodes.Dialect) and "chat" not in endpoints:
             word, reason = "dialect", "only Chat Completions has dialects"
@@ -30,8 +29,38 @@ def check_wire(rule: Rule, diagnostics: Diagnostics, *, socket: bool = False) ->
             continue
         label = Label(rule.node.guard, "where this rule answers")
         diagnostics.report("W402", f"`{word}` does nothing here", node.span, reason, secondary=label)
+    if transports != {"websocket"}:
+        _check_status(rule, diagnostics)
     if "sse" in transports:
         _check_late_failure(rule.node.body, diagnostics)
+
+
+def _check_status(rule: Rule, diagnostics: Diagnostics) -> None:
+    """Report a `status` that a `fail` has no use for, and one of an error on an answer that is none."""
+    body = rule.node.body
+    statements = body.statements if isinstance(body, nodes.Block) else (body,)
+    status = next((each for each in statements if isinstance(each, nodes.Status)), None)
+    if status is None:
+        return
+    said = next((each for each in statements if isinstance(each, (*_OUTPUT, nodes.Fail))), None)
+    silent = all(isinstance(each, nodes.Status | nodes.Header | nodes.Wait) for each in statements)
+    if silent and 400 <= status.code.value <= 599 and not _is_addressed(rule):
+        help = f"for an error write `fail {status.code.span.text}`"
+        diagnostics.report("W420", "this is the status of an error", status.span, "and nothing is said", help=help)
+    if isinstance(said, nodes.Fail):
+        label = Label(said.span, "`fail` has a status of its own, which is 500 by itself")
+        help = f"write `fail {said.status.span.text if said.status else status.code.span.text} …` alone"
+        diagnostics.report("W420", "this status is never sent", status.span, secondary=label, help=help)
+    elif isinstance(said, _TEXTS) and status.code.value >= 400 and not _is_addressed(rule):
+        help = f'for an error write `fail {status.code.span.text} "…"`; for a body of your own, `raw`'
+        label = Label(said.span, "and this is a whole answer of the model")
+        diagnostics.report("W420", "this is the status of an error", status.span, secondary=label, help=help)
+
+
+def _is_addressed(rule: Rule) -> bool:
+    """Whether a rule may be for paths on which an answer is whatever the script says."""
+    tested = {test.tested[0] for part in conjuncts(rule.guard.condition) for test in tests(part)}
+    return bool(tested & {"endpoint", "path"})
 
 
 def _check_late_failure(body: nodes.Action, diagnostics: Diagnostics) -> None:
@@ -50,21 +79,3 @@ def _check_late_failure(body: nodes.Action, diagnostics: Diagnostics) -> None:
                 secondary=Label(said.span, "the answer begins here"),
                 help='put `fail` first, or say with `transport is "json"` who is to see it',
             )
-
-
-def _possible(rule: Rule, field: str) -> set[str]:
-    """The values that a field of words can have when the rule holds."""
-    possible = set(fields.CATALOGUE[field].words)
-    for part in _conjuncts(rule.guard.condition):
-        if isinstance(part, Member) and part.tested == (field, ()):
-            values = {value for value in part.values if isinstance(value, str)}
-            possible = possible - values if part.negative else possible & values
-    return possible
-
-
-def _conjuncts(condition: Condition | None) -> Iterator[Condition]:
-    if isinstance(condition, And):
-        for part in condition.parts:
-            yield from _conjuncts(part)
-    elif condition is not None:
-        yield condition

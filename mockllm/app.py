@@ -6,7 +6,7 @@ import logging
 from functools import partial
 from typing import Any
 
-from flask import Flask, Response, g, jsonify, request
+from flask import Flask, Response, g, redirect, request
 from werkzeug.exceptions import HTTPException
 
 from dsl import tokens
@@ -14,50 +14,44 @@ from dsl.session_names import session_name
 from mockllm import (
     __version__,
     chat_socket,
+    console,
+    control,
     conversations_views,
-    explain_views,
     responses_socket,
     responses_views,
     script_paths,
     script_socket,
 )
-from mockllm.apis import chat, chat_request, embeddings, embeddings_request, errors, models, replies
+from mockllm.access import Access
+from mockllm.apis import errors, models
+from mockllm.apis.endpoints import Chat, Embeddings
 from mockllm.apis.errors import ApiError
-from mockllm.cors import CrossOrigin
+from mockllm.application import LARGEST_BODY, in_front
+from mockllm.exact_paths import FAILURE
 from mockllm.journal import Recorder
 from mockllm.mock import Mock
 from mockllm.responses_api import Responses
-from mockllm.serving import MOCK, Mocks, Mounted
+from mockllm.serving import MOCK, Mocks
 from mockllm.transports.clock import monotonic, request_began
 from mockllm.transports.websocket import SOCKET
 from mockllm.views import Played, answered_by, current_mock, request_headers, unknown_url
 
-# The largest request body, in bytes; a conversation with images has tens of millions.
-LARGEST_BODY = 64 * 1024 * 1024
-
 _log = logging.getLogger(__name__)
 
 
-class Chat:
-    """Chat Completions, for `Mock.answer`."""
+def create_app(mocks: Mocks, access: Access | None = None) -> Flask:
+    """The application that serves `mocks`. It needs no server of its own kind, and no monkey patching.
 
-    decode = staticmethod(chat_request.decode)
-    reply = staticmethod(chat.reply)
-    error_reply = staticmethod(replies.error_reply)
-    model_not_found = staticmethod(errors.model_not_found)
-
-
-class Embeddings:
-    """Embeddings, for `Mock.answer`."""
-
-    decode = staticmethod(embeddings_request.decode)
-    reply = staticmethod(embeddings.reply)
-    error_reply = staticmethod(replies.error_reply)
-    model_not_found = staticmethod(errors.model_not_found)
+    `access` says who may drive it; without it that is whoever is on this machine.
+    """
+    access = access or Access()
+    app = create_views(mocks, access)
+    app.wsgi_app = in_front(app.wsgi_app, mocks, access)  # type: ignore[method-assign, assignment]
+    return app
 
 
-def create_app(mocks: Mocks) -> Flask:
-    """The application that serves `mocks`. It needs no server of its own kind, and no monkey patching."""
+def create_views(mocks: Mocks, access: Access) -> Flask:
+    """The application without what stands in front of it (`in_front`)."""
     tokens.count("")  # loads the vocabulary, if there is one, before a client has to wait for it
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
@@ -72,20 +66,16 @@ def create_app(mocks: Mocks) -> Flask:
         app.add_url_rule(f"{prefix}/embeddings", f"embeddings{prefix}", _embeddings, methods=["POST"])
         app.add_url_rule(f"{prefix}/models", f"models{prefix}", _models, methods=["GET"])
         app.add_url_rule(f"{prefix}/models/<path:model>", f"model{prefix}", _model, methods=["GET"])
-    script_socket.add_routes(app, mocks)
-    app.add_url_rule("/", "index", lambda: _index(mocks))
-    app.add_url_rule("/-/healthy", "healthy", lambda: {"status": "ok", "version": __version__})
-    app.add_url_rule("/-/journal", "journal", lambda: jsonify(entries=mocks.journal.entries()))
-    explain_views.add_routes(app, mocks)
-    app.add_url_rule("/-/reset", "reset", lambda: _reset(mocks), methods=["POST"])
-    app.before_request(_protect)
+    app.add_url_rule("/", "index", lambda: redirect("/-/") if console.wanted() else _index(mocks))
+    control.add(app, mocks, access)
+    script_socket.add_routes(app)
     script_paths.add_routes(app)
+    app.before_request(_fail)
     app.after_request(partial(_record, mocks))
     app.register_error_handler(ApiError, _api_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _our_error)
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.wsgi_app = CrossOrigin(Mounted(app.wsgi_app, mocks))  # type: ignore[method-assign]
     return app
 
 
@@ -124,36 +114,19 @@ def _created(mock: Mock) -> int:
 # -- about the server -------------------------------------------------------------------------------------------
 
 
-def _protect() -> None:
-    """Keep pages of other origins away from the control endpoints: they need no preflight to post, and a name of
-    theirs may resolve to this machine.
-
-    Raises:
-        ApiError: status 403.
-    """
-    if not request.path.startswith("/-/"):
-        return
-    host = request.host.rpartition(":")[0] if request.host.rpartition(":")[2].isdecimal() else request.host
-    origin = request.headers.get("origin")
-    foreign = origin is not None and origin.partition("://")[2] != request.host
-    # A name without a dot is nobody's on the net.
-    local = "." not in host or host.endswith(".localhost") or host.startswith("127.")
-    rebound = request.remote_addr in ("127.0.0.1", "::1") and not local
-    if foreign or rebound:
-        raise ApiError(403, "The control endpoints are not for pages of other origins.", code="foreign_origin")
-
-
 def _index(mocks: Mocks) -> Response:
     """For a person who opens the server's address."""
     paths = ["/v1"] if mocks.root else [f"/{mock.name}/v1" for mock in mocks.by_name.values()]
     lines = [f"mockllm {__version__}", "", *(f"base URL  {request.host_url.rstrip('/')}{path}" for path in paths)]
-    lines += ["journal   /-/journal", "reset     POST /-/reset", "health    /-/healthy", ""]
+    lines += [
+        "console   /-/",
+        "control   /-/docs",
+        "journal   /-/journal",
+        "reset     POST /-/reset",
+        "health    /-/healthy",
+        "",
+    ]
     return Response("\n".join(lines), mimetype="text/plain")
-
-
-def _reset(mocks: Mocks) -> dict[str, str]:
-    mocks.reset(request.args.get("session"))
-    return {"status": "reset"}
 
 
 def _record(mocks: Mocks, response: Response) -> Response:
@@ -166,6 +139,13 @@ def _record(mocks: Mocks, response: Response) -> Response:
         entry.status, entry.error = response.status_code, g.get("error")
         Recorder(entry).ended(monotonic() - request_began(request.environ), "complete")
     return response
+
+
+def _fail() -> None:
+    """Let what went wrong on an exact path be told as if it had here."""
+    failure: Exception | None = request.environ.get(FAILURE)
+    if failure is not None:
+        raise failure
 
 
 # -- errors -----------------------------------------------------------------------------------------------------

@@ -8,8 +8,7 @@ as far as its timeline is by the clock: `queued` (in the background) until the s
 `in_progress` until it ends, and then whatever it ends as. So a response in the background needs no thread to be
 made. What it continues is not copied into it: it has a link to the response before it, which lives as long.
 
-All is in memory. The longest unused responses are forgotten first, when there are more than a number of them or
-the bodies of their requests are larger than a number of bytes.
+What keeps them is an `Archive`: in memory (`MemoryArchive`), or in Redis for several processes.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from itertools import chain
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 from dsl.request import Request
 from dsl.timeline import End, Hang, Said, Text, Timeline
@@ -30,7 +29,7 @@ from mockllm.apis.responses_output import Output
 from mockllm.apis.responses_request import Items, Json
 from mockllm.transports.cancellation import Cancellation
 
-_MOST_CONVERSATIONS = 10_000
+MOST_CONVERSATIONS = 10_000
 _MOST_BYTES = 256 * 1024 * 1024
 
 
@@ -106,13 +105,21 @@ class Stored:
 
 @dataclass(eq=False)
 class Conversation:
-    """A conversation; its items all have identifiers, which begin with its `stem` or a response's."""
+    """A conversation; its items all have identifiers, which have its `stem` or a response's in them.
+
+    What changes it is a `Shelf`.
+    """
 
     id: str
     stem: str
     created: int
     metadata: dict[str, str]
     items: list[Json] = field(default_factory=list)
+
+    @property
+    def is_placeholder(self) -> bool:
+        """Whether it stands for one that a lenient archive does not have."""
+        return not self.stem
 
     @property
     def value(self) -> Json:
@@ -124,8 +131,51 @@ class Conversation:
         }
 
 
-class Archive:
-    """All that one mock keeps; `limit` is the most responses. `lenient`: see `Shelf`."""
+class Archive(Protocol):
+    """All that one mock keeps. `lenient`: see `Shelf`.
+
+    Each of its methods raises `StateUnavailable` if it cannot be reached. What it gives is used and forgotten:
+    another time there may be another object for the same thing. `find_…` makes what it finds the newest.
+    """
+
+    lenient: bool
+
+    def shelf(self, owner: str) -> Shelf: ...
+
+    def owners(self) -> list[str]:
+        """All to whom something belongs."""
+
+    def clear(self, owner: str | None = None) -> None:
+        """Forget what belongs to one owner, or everything."""
+
+    def find_response(self, owner: str, name: str) -> Stored | None: ...
+
+    def keep_response(self, owner: str, stored: Stored) -> None: ...
+
+    def drop_response(self, owner: str, stored: Stored) -> None: ...
+
+    def find_conversation(self, owner: str, name: str) -> Conversation | None: ...
+
+    def keep_conversation(self, owner: str, conversation: Conversation) -> None: ...
+
+    def drop_conversation(self, owner: str, conversation: Conversation) -> None: ...
+
+    def set_metadata(self, owner: str, conversation: Conversation, metadata: dict[str, str]) -> None: ...
+
+    def add_items(self, owner: str, conversation: Conversation, items: list[Json]) -> None: ...
+
+    def remove_item(self, owner: str, conversation: Conversation, name: str) -> None: ...
+
+    def holder(self, owner: str, stem: str) -> Stored | Conversation | None:
+        """The thing that gives its items this stem."""
+
+
+class MemoryArchive:
+    """An archive in the memory of this process.
+
+    The longest unused responses are forgotten first, when there are more than `limit` or the bodies of their
+    requests are larger than a number of bytes.
+    """
 
     def __init__(self, limit: int, lenient: bool = False) -> None:
         self.limit = limit
@@ -138,19 +188,66 @@ class Archive:
     def shelf(self, owner: str) -> Shelf:
         return Shelf(self, owner)
 
-    def clear(self, owner: str | None = None) -> None:
-        """Forget what belongs to one owner, or everything."""
-        for key in [key for key in self.responses if owner in (None, key[0])]:
-            self.drop_response(key)
-        for key in [key for key in self.conversations if owner in (None, key[0])]:
-            self.drop_conversation(key)
+    def owners(self) -> list[str]:
+        return list(dict.fromkeys(owner for owner, _ in self.stems))
 
-    def drop_response(self, key: tuple[str, str]) -> None:
+    def clear(self, owner: str | None = None) -> None:
+        for key in [key for key in self.responses if owner in (None, key[0])]:
+            self._forget_response(key)
+        for key in [key for key in self.conversations if owner in (None, key[0])]:
+            self._forget_conversation(key)
+
+    def find_response(self, owner: str, name: str) -> Stored | None:
+        stored = self.responses.get((owner, name))
+        if stored is not None:
+            self.responses.move_to_end((owner, name))
+        return stored
+
+    def keep_response(self, owner: str, stored: Stored) -> None:
+        key = owner, stored.output.id
+        if key in self.responses:
+            self._forget_response(key)
+        self.responses[key] = self.stems[owner, stored.output.stem] = stored
+        self.size += stored.size
+        while len(self.responses) > self.limit or (self.size > _MOST_BYTES and len(self.responses) > 1):
+            self._forget_response(next(iter(self.responses)))
+
+    def drop_response(self, owner: str, stored: Stored) -> None:
+        self._forget_response((owner, stored.output.id))
+
+    def find_conversation(self, owner: str, name: str) -> Conversation | None:
+        found = self.conversations.get((owner, name))
+        if found is not None:
+            self.conversations.move_to_end((owner, name))
+        return found
+
+    def keep_conversation(self, owner: str, conversation: Conversation) -> None:
+        key = owner, conversation.id
+        self.conversations[key] = self.stems[owner, conversation.stem] = conversation
+        if len(self.conversations) > MOST_CONVERSATIONS:
+            self._forget_conversation(next(iter(self.conversations)))
+
+    def drop_conversation(self, owner: str, conversation: Conversation) -> None:
+        self._forget_conversation((owner, conversation.id))
+
+    def set_metadata(self, owner: str, conversation: Conversation, metadata: dict[str, str]) -> None:
+        conversation.metadata = metadata
+
+    def add_items(self, owner: str, conversation: Conversation, items: list[Json]) -> None:
+        conversation.items += items
+
+    def remove_item(self, owner: str, conversation: Conversation, name: str) -> None:
+        conversation.items = [item for item in conversation.items if item["id"] != name]
+
+    def holder(self, owner: str, stem: str) -> Stored | Conversation | None:
+        return self.stems.get((owner, stem))
+
+    def _forget_response(self, key: tuple[str, str]) -> None:
         stored = self.responses.pop(key)
         self.stems.pop((key[0], stored.output.stem), None)
         self.size -= stored.size
 
-    def drop_conversation(self, key: tuple[str, str]) -> None:
+    def _forget_conversation(self, key: tuple[str, str]) -> None:
         self.stems.pop((key[0], self.conversations.pop(key).stem), None)
 
 
@@ -174,13 +271,13 @@ class Shelf:
         return () if self._archive.lenient else None
 
     def conversation(self, name: str) -> Items | None:
-        found = self._archive.conversations.get((self._owner, name))
+        found = self._archive.find_conversation(self._owner, name)
         if found is not None:
             return tuple(found.items)
         return () if self._archive.lenient else None
 
     def item(self, name: str) -> Json | None:
-        held = self._archive.stems.get((self._owner, name.partition("_")[2][:18]))
+        held = self._archive.holder(self._owner, name.partition("_")[2][:18])
         if isinstance(held, Stored):
             found = [*held.said, *held.input_items()]
         else:
@@ -201,19 +298,17 @@ class Shelf:
         return _placeholder(name)
 
     def keep_response(self, stored: Stored) -> None:
-        archive, key = self._archive, (self._owner, stored.output.id)
-        if key in archive.responses:
-            archive.drop_response(key)
-        archive.responses[key] = archive.stems[self._owner, stored.output.stem] = stored
-        archive.size += stored.size
-        while len(archive.responses) > archive.limit or (
-            archive.size > _MOST_BYTES and len(archive.responses) > 1
-        ):
-            archive.drop_response(next(iter(archive.responses)))
+        self._archive.keep_response(self._owner, stored)
 
     def delete_response(self, name: str) -> None:
-        if self.stored(self.find_response(name).output.id) is not None:
-            self._archive.drop_response((self._owner, name))
+        """Raises:
+        ApiError: status 404; there is no such response.
+        """
+        stored = self.stored(name)
+        if stored is not None:
+            self._archive.drop_response(self._owner, stored)
+        elif not self._archive.lenient:
+            raise errors.not_found("Response", name)
 
     # -- conversations
 
@@ -221,23 +316,40 @@ class Shelf:
         """Raises:
         ApiError: status 404; there is no such conversation.
         """
-        found = self._archive.conversations.get((self._owner, name))
+        found = self._archive.find_conversation(self._owner, name)
         if found is not None:
-            self._archive.conversations.move_to_end((self._owner, name))
             return found
         if not self._archive.lenient:
             raise errors.not_found("Conversation", name)
         return Conversation(name, "", 0, {})
 
     def keep_conversation(self, conversation: Conversation) -> None:
-        archive, key = self._archive, (self._owner, conversation.id)
-        archive.conversations[key] = archive.stems[self._owner, conversation.stem] = conversation
-        if len(archive.conversations) > _MOST_CONVERSATIONS:
-            archive.drop_conversation(next(iter(archive.conversations)))
+        self._archive.keep_conversation(self._owner, conversation)
 
     def delete_conversation(self, name: str) -> None:
-        if self.find_conversation(name).stem:
-            self._archive.drop_conversation((self._owner, name))
+        """Raises:
+        ApiError: status 404; there is no such conversation.
+        """
+        conversation = self.find_conversation(name)
+        if not conversation.is_placeholder:
+            self._archive.drop_conversation(self._owner, conversation)
+
+    # What is changed in a placeholder is gone with it.
+
+    def set_metadata(self, conversation: Conversation, metadata: dict[str, str]) -> None:
+        if conversation.is_placeholder:
+            conversation.metadata = metadata
+        else:
+            self._archive.set_metadata(self._owner, conversation, metadata)
+
+    def add_items(self, conversation: Conversation, items: list[Json]) -> None:
+        """Add items, which have identifiers, at the end of a conversation."""
+        if not conversation.is_placeholder:
+            self._archive.add_items(self._owner, conversation, items)
+
+    def remove_item(self, conversation: Conversation, name: str) -> None:
+        if not conversation.is_placeholder:
+            self._archive.remove_item(self._owner, conversation, name)
 
     def find_item(self, conversation: Conversation, name: str) -> Json:
         """Raises:
@@ -251,11 +363,7 @@ class Shelf:
 
     def stored(self, name: object) -> Stored | None:
         """The response of this name, or None if it is not here."""
-        key = (self._owner, str(name))
-        stored = self._archive.responses.get(key)
-        if stored is not None:
-            self._archive.responses.move_to_end(key)
-        return stored
+        return self._archive.find_response(self._owner, str(name))
 
     def _placeholder_item(self, name: str) -> Json | None:
         if not self._archive.lenient:

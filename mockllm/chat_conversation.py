@@ -12,6 +12,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
+from dsl.records import changed
 from dsl.request import Headers, Request
 from dsl.speech import speeches
 from dsl.timeline import ByteRate, Call, Close, Comment, Cut, End, Event, Fail, Push, Raw, Timeline
@@ -175,7 +176,7 @@ class Turn:
         if rate is not None:
             yield ByteRate(ending.at, rate, interrupted)
         if limit is not None:
-            yield replace(limit, at=ending.at)
+            yield changed(limit, at=ending.at)
         for event in answer.timeline.events:
             if isinstance(event, Comment | Push):
                 yield replies.own_frame(event, sse=False)
@@ -210,7 +211,7 @@ def _in_one_line(answer: Answer) -> bytes:
 def _with_call_ids(timeline: Timeline, random: Random) -> tuple[Event, ...]:
     """The events; each call has its identifier now, as the conversation needs to know it later."""
     return tuple(
-        replace(event, id=identifiers.tool_call(random)) if isinstance(event, Call) and event.id is None else event
+        changed(event, id=identifiers.tool_call(random)) if isinstance(event, Call) and event.id is None else event
         for event in timeline.events
     )
 
@@ -218,7 +219,7 @@ def _with_call_ids(timeline: Timeline, random: Random) -> tuple[Event, ...]:
 def _spoken(answer: Answer) -> Json:
     """The message that the answer is: that of its first choice."""
     said = next(iter(speeches(answer.timeline.events).values()))
-    calls = [opened_call(answer, each.call, custom_tools(answer), each.arguments) for each in said.calls.values()]
+    calls = [opened_call(each.call, custom_tools(answer), each.arguments) for each in said.calls.values()]
     message: Json = {"role": "assistant", "content": "".join(said.texts)}
     if said.refusals:
         message["refusal"] = "".join(said.refusals)

@@ -6,6 +6,7 @@ from importlib import import_module
 
 import click
 
+from dsl import tokens
 from mockllm import __version__
 
 # In the order in which they are listed: the module of each, and its name there.
@@ -27,6 +28,8 @@ class _Commands(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in _COMMANDS:
             return None
+        if name == "serve":
+            tokens.prepare()  # it goes on while all that serves is imported
         module, attribute = _COMMANDS[name]
         command: click.Command = getattr(import_module(f"mockllm.commands.{module}"), attribute)
         return command

@@ -85,6 +85,7 @@ class Companion:
             if isinstance(ending, Fail) and not answer.timeline.speaks:
                 error = errors.from_fail(ending)
                 entry.status, entry.error = error.status, error.message
+                self._mock.journal.answered(entry)
                 raise error
         self._socket.accept()
         for answer, entry in said:

@@ -53,8 +53,9 @@ def _retrieve(name: str) -> Response:
 
 
 def _update(name: str) -> Response:
-    conversation = own_shelf().find_conversation(name)
-    conversation.metadata = _checked(_UPDATE)["metadata"] or {}
+    shelf = own_shelf()
+    conversation = shelf.find_conversation(name)
+    shelf.set_metadata(conversation, _checked(_UPDATE)["metadata"] or {})
     return answered(conversation.value)
 
 
@@ -82,8 +83,7 @@ def _retrieve_item(name: str, item: str) -> Response:
 def _delete_item(name: str, item: str) -> Response:
     shelf = own_shelf()
     conversation = shelf.find_conversation(name)
-    found = shelf.find_item(conversation, item)
-    conversation.items = [each for each in conversation.items if each is not found]
+    shelf.remove_item(conversation, shelf.find_item(conversation, item)["id"])
     return answered(conversation.value)
 
 
@@ -100,5 +100,5 @@ def _extend(conversation: Conversation, given: list[dict[str, Any]]) -> list[dic
     items = tuple(resolved(item, shelf) for item in input_items(given))
     stem = conversation.stem or identifiers.stem(random)
     added = with_identifiers(items, stem, conversation.created, random)
-    conversation.items += added
+    shelf.add_items(conversation, added)
     return added

@@ -6,6 +6,7 @@ are those of now, which may not be those of then: so the answer names the rule t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -15,7 +16,7 @@ from dsl.trace import as_json, trace
 from dsl.trace_text import as_text, printable
 from mockllm.apis.errors import ApiError
 from mockllm.apis.responses_request import Items, Json
-from mockllm.archive import Archive
+from mockllm.archive import Archive, Shelf
 from mockllm.journaled import NotKept, notes_on, request_of, tables_of
 from mockllm.serving import Mocks
 
@@ -60,15 +61,16 @@ class _Kept:
         self._archive = archive
 
     def response(self, name: str) -> Items | None:
-        held = next((stored for (_, key), stored in self._archive.responses.items() if key == name), None)
+        held = next((held for shelf in self._shelves() if (held := shelf.stored(name))), None)
         return held.items if held else () if self._archive.lenient else None
 
     def conversation(self, name: str) -> Items | None:
-        found = (held for (_, key), held in self._archive.conversations.items() if key == name)
-        held = next(found, None)
+        found = (self._archive.find_conversation(owner, name) for owner in self._archive.owners())
+        held = next((each for each in found if each is not None), None)
         return tuple(held.items) if held else () if self._archive.lenient else None
 
     def item(self, name: str) -> Json | None:
-        owners = dict.fromkeys(owner for owner, _ in self._archive.stems)
-        items = (self._archive.shelf(owner).item(name) for owner in owners)
-        return next((item for item in items if item is not None), None)
+        return next((item for shelf in self._shelves() if (item := shelf.item(name)) is not None), None)
+
+    def _shelves(self) -> Iterator[Shelf]:
+        return (self._archive.shelf(owner) for owner in self._archive.owners())

@@ -7,7 +7,9 @@ name, `-k mockllm.gunicorn_worker.Worker`.
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import Any
 
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.ggevent import GeventPyWSGIWorker, PyWSGIHandler
@@ -19,6 +21,9 @@ from mockllm.server import GracefulServer
 class GunicornHandler(Handler, PyWSGIHandler):  # type: ignore[misc]  # gunicorn has no types
     """Our handler, with what gunicorn adds to the environ, and its access log for those who ask for it."""
 
+    def get_environ(self) -> dict[str, Any]:
+        return super().get_environ() | {"gunicorn.sock": self.socket, "RAW_URI": self.path}
+
     def log_request(self) -> None:
         # A request that could not be read has no environ, and gunicorn's log cannot do without.
         if self.environ is not None:
@@ -28,6 +33,16 @@ class GunicornHandler(Handler, PyWSGIHandler):  # type: ignore[misc]  # gunicorn
 class Worker(GeventPyWSGIWorker):  # type: ignore[misc]  # gunicorn has no types
     server_class = GracefulServer
     wsgi_handler = GunicornHandler
+
+    @classmethod
+    def check_config(cls, cfg: Any, log: Any) -> None:
+        """Called once, before there are workers."""
+        if cfg.workers > 1 and not os.environ.get("MOCKLLM_STATE"):
+            log.warning(
+                "%d workers share nothing: each has sessions, stored responses, a journal and a drawn seed of its "
+                "own. Set MOCKLLM_STATE to the URL of a Redis to share them, or use one worker.",
+                cfg.workers,
+            )
 
     def load_wsgi(self) -> None:
         try:

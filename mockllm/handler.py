@@ -1,15 +1,16 @@
 """HTTP on one connection, the same under both servers: the seam between gevent's pywsgi and everything else.
 
-pywsgi parses requests and frames responses. What is changed here, and why:
+pywsgi reads bodies and frames responses. What is changed here, and why:
 
 * A head and the first piece of its body leave in one write. Two writes cost twice, and a client may take the
   gap between them for a delay that no script asked for.
-* Requests that two parsers of HTTP could read differently (two lengths, a blank in a field name, ...) are
-  refused with 400, and so is all that pywsgi would report with a traceback. After a body that was malformed
-  the connection is closed, for nobody knows where the next request begins.
+* Heads are parsed in C (`mockllm.http_head`): pywsgi's own parser was made for mail. What two parsers of HTTP
+  could read differently is refused with 400, and so is all that pywsgi would report with a traceback. After a
+  body that was malformed the connection is closed, for nobody knows where the next request begins.
 * The environ has the connection and the time at which the request arrived: see `mockllm.transports`.
 * A server that stops must not wait for clients to which it owes nothing. So the greenlet of a connection is
-  among the server's resting ones while it waits for a request, and may be killed then.
+  among the server's resting ones while it waits for a request, and may be killed then. One that waits for a client
+  for too long is killed in any case (`IDLE_TIMEOUT`).
 * A script may frame a body itself: then the length or the transfer coding that it gives is sent as it is, pywsgi
   adds none and refuses none, the bytes leave without chunks, and the connection is closed behind them. A
   `connection` that the application gives is sent as it is, too; with `close` in it the connection really closes.
@@ -26,10 +27,10 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from email import errors
 from email.utils import formatdate
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import unquote_to_bytes
 
 import gevent
 from gevent import pywsgi
@@ -37,8 +38,9 @@ from gevent.pywsgi import _InvalidClientInput  # type: ignore[attr-defined]  # n
 from geventwebsocket.handler import WebSocketHandler
 
 from dsl import header_fields
+from mockllm.http_head import Head, origin_form, read
 from mockllm.transports.clock import BEGAN, monotonic
-from mockllm.transports.connection import CONNECTION, FRAMING, ClientConnection, send_all
+from mockllm.transports.connection import CONNECTION, ClientConnection, send_all
 from mockllm.transports.websocket import SOCKET, Socket, is_handshake
 from mockllm.transports.websocket_frames import GOING_AWAY, INTERNAL_ERROR, NORMAL
 
@@ -47,20 +49,13 @@ _ONE_WRITE = 65536
 
 _BAD_REQUEST = ("400", b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
 
-# Of what the parser reports. It was made for mail and looks for the parts of a multipart body, too.
-_DEFECTS = (
-    errors.FirstHeaderLineIsContinuationDefect,
-    errors.InvalidHeaderDefect,
-    errors.MisplacedEnvelopeHeaderDefect,
-    errors.MissingHeaderBodySeparatorDefect,
-)
-
 _log = logging.getLogger(__name__)
 
 
 class Handler(WebSocketHandler):  # type: ignore[misc]  # it has no types
     """Serves one connection of a `GracefulServer`."""
 
+    head: Head
     connection: ClientConnection
     environ: Any
     websocket: Socket | None = None
@@ -86,26 +81,34 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # it has no types
             pass  # the client did not wait for its 400
         finally:
             self.server.resting.discard(gevent.getcurrent())
+            self.server.waiting.pop(gevent.getcurrent(), None)
 
     # -- the request ----------------------------------------------------------------------------------------
 
     def read_requestline(self) -> str:
-        self.environ = None
+        if self.environ is not None:
+            # A client whose next request is there already must not keep the others waiting.
+            gevent.sleep(0)
+            self.environ = None
         if self.server.stopping:
             return ""
-        self.server.resting.add(gevent.getcurrent())
+        current = gevent.getcurrent()
+        self.server.resting.add(current)
+        self.server.waiting[current] = monotonic()
         line: str = super().read_requestline()
         return line
 
     def read_request(self, raw_requestline: str) -> bool:
-        if len(raw_requestline.split()) != 3:
-            raise ValueError("not a request line")
-        return bool(super().read_request(raw_requestline))
-
-    def MessageClass(self, *args: Any) -> Any:  # the name is pywsgi's: its parser of header sections
-        headers = super().MessageClass(*args)
-        _check(headers)
-        return headers
+        self.requestline = raw_requestline.rstrip()
+        head = self.head = Head(read(self.rfile, raw_requestline.encode("latin-1")))
+        self.command, self.path, self.request_version = head.method, head.target, f"HTTP/{head.version}"
+        self.content_length = head.content_length
+        connection = head.fields.get("HTTP_CONNECTION", "").lower()
+        if head.version == "1.1":
+            self.close_connection = "close" in map(str.strip, connection.split(",")) if connection else False
+        else:
+            self.close_connection = connection != "keep-alive"
+        return True
 
     def _handle_client_error(self, error: Exception) -> tuple[str, bytes] | None:
         if isinstance(error, OSError) and not isinstance(error, _InvalidClientInput):
@@ -114,22 +117,39 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # it has no types
         return _BAD_REQUEST
 
     def get_environ(self) -> dict[str, Any]:
-        environ: dict[str, Any] = super().get_environ()
-        body = self.wsgi_input
-        self.wsgi_input = _Body(body.rfile, body.content_length, body.socket, body.chunked_input)
+        head = self.head
+        path, _, query = origin_form(head.target).partition("?")
+        waits = self.socket if head.fields.get("HTTP_EXPECT", "").lower() == "100-continue" else None
+        self.wsgi_input = _Body(self.rfile, head.content_length, waits, head.chunked)
+        self.wsgi_input.waiting = self.server.waiting
         self.connection = ClientConnection(self.socket, self.server.resting)
+        environ: dict[str, Any] = self.server.get_environ()
+        environ.update(head.fields)
+        environ["REQUEST_METHOD"] = head.method
+        environ["SCRIPT_NAME"] = ""
+        environ["PATH_INFO"] = unquote_to_bytes(path).decode("latin-1") if "%" in path else path
+        environ["QUERY_STRING"] = query
+        environ["SERVER_PROTOCOL"] = self.request_version
+        if isinstance(self.client_address, tuple):
+            environ["REMOTE_ADDR"] = self.client_address[0]
+            environ["REMOTE_PORT"] = str(self.client_address[1])
         environ["wsgi.input"] = self.wsgi_input
+        environ["wsgi.input_terminated"] = True
         environ[BEGAN] = monotonic()
         environ[CONNECTION] = self.connection
         return environ
 
-    def _connection_upgrade_requested(self) -> bool:
-        return False  # pywsgi would hand out the connection in place of the request's body
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header of the request, for gunicorn's access log."""
+        return {name.removeprefix("HTTP_").replace("_", "-"): value for name, value in self.head.fields.items()}
 
     # -- the response ---------------------------------------------------------------------------------------
 
     def handle_one_response(self) -> None:
-        self.server.resting.discard(gevent.getcurrent())
+        current = gevent.getcurrent()
+        self.server.resting.discard(current)
+        del self.server.waiting[current]
         super().handle_one_response()
         if self.wsgi_input.lost:
             self.close_connection = True
@@ -172,20 +192,33 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # it has no types
         self._sendall(b"".join(self._head()))
 
     def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        if exc_info is not None and self.headers_sent:
+            raise exc_info[1].with_traceback(exc_info[2])
+        self.code = int(status[:3])
         if self.websocket is not None and self.websocket.accepted:
-            self.code = int(status[:3])
             return lambda data: None
+        self.status = status.encode("latin-1")
+        self.provided_date = self.provided_content_length = self.provided_connection = None
         verbatim = self.connection.verbatim
-        # pywsgi has its own opinion on the length of a body that must be empty.
-        known = [field for field in headers if not (verbatim and field[0].lower() in FRAMING)]
-        write = pywsgi.WSGIHandler.start_response(self, status, known, exc_info)
-        if verbatim:
-            self.response_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-        given = [value for name, value in headers if name.lower() == "connection"]
-        self.provided_connection = ", ".join(given) if given else None
-        if verbatim or "close" in map(str.strip, ", ".join(given).lower().split(",")):
+        self.response_headers = fields = []
+        for name, value in headers:
+            known = _names.get(name) or _name(name)
+            if "\r" in value or "\n" in value:
+                raise ValueError(f"a header field has a line end in its value: {name}: {value!r}")
+            fields.append((known.sent, value.encode("latin-1")))
+            match known.kind:
+                case "connection":
+                    self.provided_connection = f"{self.provided_connection or ''},{value}".lstrip(",")
+                case "date":
+                    self.provided_date = value
+                case "content-length" if not verbatim:
+                    self.provided_content_length = value
+        # A script's own framing is sent as it is, and then nobody knows where the body ends.
+        if verbatim or "close" in map(str.strip, (self.provided_connection or "").lower().split(",")):
             self.close_connection = True
-        return write
+        elif self.request_version == "HTTP/1.0" and self.provided_connection is None:
+            fields.append((b"Connection", b"close" if self.close_connection else b"keep-alive"))
+        return self.write
 
     def process_result(self) -> None:
         if self.websocket is None or not self.websocket.accepted:
@@ -236,6 +269,12 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # it has no types
         self._sendall(b"".join(head))
         self._write(data)
 
+    def write(self, data: bytes) -> None:
+        if not self.headers_sent:
+            self._write_with_headers(data)
+        elif data:
+            self._sendall(b"%x\r\n%b\r\n" % (len(data), data) if self.response_use_chunked else data)
+
     def _head(self) -> list[bytes]:
         head = [b"HTTP/1.1 ", self.status, b"\r\n"]
         for name, value in self.response_headers:
@@ -256,9 +295,12 @@ class _Body(pywsgi.Input):
 
     Attributes:
         lost: whether it is unknown where the body ends, or of no interest any more.
+        waiting: where the server finds those that wait for their clients.
     """
 
-    __slots__ = ("lost",)
+    __slots__ = ("lost", "waiting")
+
+    waiting: dict[Any, float]
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -278,6 +320,8 @@ class _Body(pywsgi.Input):
 
     @contextmanager
     def _framed(self) -> Iterator[None]:
+        current = gevent.getcurrent()
+        self.waiting[current] = monotonic()
         try:
             yield
         except ValueError as error:
@@ -287,21 +331,32 @@ class _Body(pywsgi.Input):
         except OSError:
             self.lost = True
             raise
+        finally:
+            self.waiting.pop(current, None)
 
 
-def _check(headers: Any) -> None:
-    """Raises `ValueError` for a malformed header section, or an ambiguous length of the body (RFC 9112, 6.3)."""
-    if any(isinstance(defect, _DEFECTS) for defect in headers.defects):
-        raise ValueError("malformed header section")
-    for name in headers.keys():  # noqa: SIM118  # a message is no mapping
-        if not header_fields.NAME.fullmatch(name):
-            raise ValueError(f"malformed header field name {name!r}")
-    lengths = headers.get_all("content-length", [])
-    codings = headers.get_all("transfer-encoding", [])
-    if codings and (lengths or [coding.lower() for coding in codings] != ["chunked"]):
-        raise ValueError("the body has two lengths, or an unknown transfer coding")
-    if len(lengths) > 1 or not all(length.isascii() and length.isdecimal() for length in lengths):
-        raise ValueError(f"malformed content-length {', '.join(lengths)!r}")
+class _Name(NamedTuple):
+    """The name of a header field: as it is sent, and in lower case if it means something here."""
+
+    sent: bytes
+    kind: str
+
+
+_names: dict[str, _Name] = {}
+_MOST_NAMES = 1000
+
+
+def _name(name: str) -> _Name:
+    """Raises:
+    ValueError: it is none.
+    """
+    if not header_fields.NAME.fullmatch(name):
+        raise ValueError(f"no header field can be called {name!r}")
+    kind = name.lower()
+    known = _Name(name.encode("latin-1"), kind if kind in ("connection", "date", "content-length") else "")
+    if len(_names) < _MOST_NAMES:
+        _names[name] = known
+    return known
 
 
 class _Date:

@@ -12,6 +12,7 @@ from typing import Any
 from dsl import Script
 from dsl.addressing import OTHER, UNSPOKEN, answering
 from dsl.request import Headers, Message, Messages, Request
+from dsl.socket_frames import spoken
 from dsl.table import RuleTable
 from dsl.trace import Trace
 from mockllm.apis import chat_request, embeddings_request, other, responses_request
@@ -19,7 +20,6 @@ from mockllm.apis.responses_request import Past
 from mockllm.apis.serialise import utf8
 from mockllm.companion import socket_request
 from mockllm.journal import HIDDEN, LARGEST_BODY
-from mockllm.script_socket import spoken
 
 # The field of which an entry of the journal tells nothing.
 UNKNOWN = "elapsed"

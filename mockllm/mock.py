@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import cache, lru_cache, partial
+from itertools import chain, islice
 from math import isinf
 from random import Random
 from typing import Any, Protocol
@@ -25,9 +25,8 @@ from urllib.parse import quote
 
 from dsl import Script, ScriptError
 from dsl.addressing import OTHER, UNSPOKEN, answering, has_path
-from dsl.explain import explain_miss
-from dsl.faults import FAULT, compile_fault
 from dsl.performance import Statement
+from dsl.records import changed
 from dsl.request import Headers, Request
 from dsl.session import Session
 from dsl.session_names import session_name
@@ -39,12 +38,11 @@ from mockllm.apis import errors
 from mockllm.apis.answer import Answer, BadAnswer
 from mockllm.apis.chat_request import parse
 from mockllm.apis.errors import ApiError
-from mockllm.archive import Archive
+from mockllm.chance import Seeded
 from mockllm.journal import LARGEST_BODY, Entry, Journal
 from mockllm.plan import Plan, in_header
-from mockllm.sessions import Sessions
 from mockllm.settings import Settings
-from mockllm.transports.clock import monotonic
+from mockllm.state import MEMORY, State, StateUnavailable
 from mockllm.transports.frames import Body, Reply
 
 # Where the wall clock stands when a seed was chosen and no time.
@@ -59,7 +57,7 @@ SEED_HEADER = "x-mockllm-seed"
 _PLAIN = "!#$&'()*+,/:;=?@[]"
 
 # Counters of a session beside those of its rules, which a script can call anything that it can write.
-_ANSWERS = "\0answers"
+ANSWERS = "\0answers"
 _THINGS = "\0things"
 _HAPPENINGS = "\0happenings"
 
@@ -89,30 +87,44 @@ class Mock:
         seed: what decides chance here.
         now: tells the wall clock's time.
         lenient: whether parameters that the real API does not know are let pass.
+        settings: how the server behaves.
         socket_lifetime: how long a socket of Responses may live, in seconds.
         faults: whether requests may ask for trouble.
+        journal: has the requests of all mocks of a server.
         speed: how many times as fast as planned answers are played; infinite if at once.
     """
 
-    def __init__(self, name: str, script: Script, settings: Settings, journal: Journal) -> None:
+    def __init__(
+        self, name: str, script: Script, settings: Settings, journal: Journal, state: State = MEMORY
+    ) -> None:
         self.name = name
-        self.script = script
-        self.sessions = Sessions(settings.sessions)
-        self.archive = Archive(settings.responses, settings.lenient_ids)
-        chosen = settings.seed if settings.seed is not None else script.seed
-        self.seed = secrets.randbelow(2**32) if chosen is None else chosen
-        self.now = _wall_clock(settings, chosen is not None)
+        self.sessions = state.sessions(name, settings.sessions)
+        self.archive = state.archive(name, settings.responses, settings.lenient_ids)
         self.lenient = settings.lenient
         self.socket_lifetime = settings.socket_lifetime
         self.faults = settings.faults
         self.speed = settings.speed
-        self._tables = cache(partial(answering, script.table))
         self._first = RuleTable.first if settings.index else RuleTable.scan
-        if settings.index:
-            script.table.prepare()
+        self.settings = settings
+        self._drawn = state.seed(name, secrets.randbelow(2**32))
         # Where all is to happen at once, what must go on by itself does so in real time.
         self._ticks = 1.0 if isinf(self.speed) else self.speed
-        self._journal = journal
+        self.journal = journal
+        self.replace(script)
+
+    def replace(self, script: Script) -> None:
+        """Answer from a script from now on. What was remembered and stored stays.
+
+        An unnamed rule is remembered by its place, and so it is another one if it stands elsewhere. A seed that
+        was drawn stays as well.
+        """
+        if self.settings.index:
+            script.table.prepare()
+        chosen = self.settings.seed if self.settings.seed is not None else script.seed
+        self.script = script
+        self.seed = self._drawn if chosen is None else chosen
+        self.now = _wall_clock(self.settings, chosen is not None)
+        self._tables = cache(partial(answering, script.table))
 
     def models(self) -> tuple[str, ...]:
         """The models that there are: those that the script lists, else those that its rules name, else one."""
@@ -147,7 +159,7 @@ class Mock:
         The rules of the `socket` that it came over are asked before the others; `number` counts the requests there
         from 1, which have the same headers.
         """
-        entry = self._journal.begin(self.name, method, path)
+        entry = self.journal.begin(self.name, method, path)
         named = headers.get(SEED_HEADER)
         if named:
             entry.seed = named if number == 1 else f"{named}/{number}"
@@ -171,10 +183,13 @@ class Mock:
             entry.error = error.message
             if entry.body is None:
                 entry.body = _as_far_as_readable(body)
+            if isinstance(error, StateUnavailable):
+                entry.ordinal = entry.ordinal or 0  # whoever asked for it would fail again
             reply = api.error_reply(error, self._random(entry, "wire"))
         entry.status = reply.status
         if told and method != "WS":  # nobody sees the headers of what is said on a socket
-            reply = replace(reply, headers=(*reply.headers, *told))
+            reply = changed(reply, headers=(*reply.headers, *told))
+        self.journal.answered(entry)
         return reply, entry
 
     def reset(self, session: str | None = None) -> None:
@@ -184,7 +199,9 @@ class Mock:
 
     def random(self, session: str) -> Random:
         """What decides the identifiers of a thing that is made for a session without asking the script."""
-        return Random(f"{self.seed}/{session}/{self.sessions.get(session).advance(_THINGS)}/thing")
+        with self.sessions.use(session) as kept:
+            number = kept.advance(_THINGS)
+        return Random(f"{self.seed}/{session}/{number}/thing")
 
     def script_seconds(self, real: float) -> float:
         """How many seconds pass on the script's clock in a time."""
@@ -194,9 +211,9 @@ class Mock:
         """How many seconds a time on the script's clock takes."""
         return script / self._ticks
 
-    def clock(self) -> float:
-        """The seconds of the script's clock, for its rate limits. It is never set back; its zero means nothing."""
-        return monotonic() * self._ticks
+    def clock(self, session: Session) -> float:
+        """The seconds of the script's clock, for the rate limits of a session. Its zero means nothing."""
+        return session.clock() * self._ticks
 
     def _fault(self, headers: Headers, socket: bool) -> Statement | None:
         """The trouble that a request asks for, if it may.
@@ -207,6 +224,8 @@ class Mock:
         text = headers.get(FAULT_HEADER)
         if not text or not self.faults:
             return None
+        from dsl.faults import compile_fault  # brings the parser, which few servers need
+
         try:
             return compile_fault(_utf8(text), socket=socket)
         except ScriptError as error:
@@ -224,18 +243,20 @@ class Mock:
     ) -> Timeline:
         if request.model is not None and not self.has_model(request.model):
             raise api.model_not_found(request.model)
-        session = self.sessions.get(request.session)
-        entry.ordinal = session.advance(_ANSWERS)
-        if not generate:
-            return self._warmed_up(request, session, entry)
-        tables = self._asked(request, socket)
-        match = next((match for table in tables if (match := self._first(table, request, session))), None)
-        if match is not None:
-            return self._performed(match, request, session, entry, fault=fault)
-        if request.endpoint == "embeddings":
-            return self._warmed_up(request, session, entry, fault)  # the API makes the vectors up
-        every = RuleTable(tuple(rule for table in tables for rule in table.rules))
-        raise errors.no_rule_matched(explain_miss(every, request, session))
+        with self.sessions.use(request.session) as session:
+            entry.ordinal = session.advance(ANSWERS)
+            if not generate:
+                return self._warmed_up(request, session, entry)
+            tables = self._asked(request, socket)
+            match = next((match for table in tables if (match := self._first(table, request, session))), None)
+            if match is not None:
+                return self._performed(match, request, session, entry, fault=fault)
+            if request.endpoint == "embeddings":
+                return self._warmed_up(request, session, entry, fault)  # the API makes the vectors up
+            from dsl.explain import MOST_RULES, explain_miss
+
+            every = RuleTable(tuple(islice(chain.from_iterable(table.rules for table in tables), MOST_RULES)))
+            raise errors.no_rule_matched(explain_miss(every, request, session))
 
     def _asked(self, request: Request, socket: SocketScript | None) -> list[RuleTable]:
         """The tables whose rules may answer, in order."""
@@ -249,9 +270,11 @@ class Mock:
     def _warmed_up(
         self, request: Request, session: Session, entry: Entry, fault: Statement | None = None
     ) -> Timeline:
-        random = self._random(entry, "script")
+        random = partial(self._random, entry, "script")
         try:
-            return self.script.warm_up(request, session, random, self.now, fault=fault, clock=self.clock)
+            return self.script.warm_up(
+                request, session, random, self.now, fault=fault, clock=partial(self.clock, session)
+            )
         except PerformError as error:
             raise errors.script_error(f"A rule failed, the one at {error.span}: {error.message}.") from None
 
@@ -267,7 +290,7 @@ class Mock:
     ) -> Timeline:
         rule = match.rule
         entry.rule, entry.place = rule.name, rule.place
-        random = self._random(entry, "script")
+        random = partial(self._random, entry, "script")
         try:
             return self.script.perform(
                 match,
@@ -277,9 +300,11 @@ class Mock:
                 self.now,
                 with_defaults=with_defaults,
                 fault=fault,
-                clock=self.clock,
+                clock=partial(self.clock, session),
             )
         except PerformError as error:
+            from dsl.faults import FAULT
+
             if error.span.source.name == FAULT:
                 raise errors.bad_fault(error.message, FAULT_HEADER) from None
             called = f"`{rule.name}` ({error.span})" if rule.name else f"the one at {error.span}"
@@ -291,32 +316,36 @@ class Mock:
         Raises:
             ApiError: status 500; the script failed.
         """
-        entry = self._journal.begin(self.name, "WS", request.path)
+        entry = self.journal.begin(self.name, "WS", request.path)
         request.session = self.script.conversation(request) or session_name(request.header)
         entry.session = request.session
         entry.endpoint, entry.transport = request.endpoint, request.transport
-        session = self.sessions.get(request.session)
-        # Not an answer: when the clock strikes must not decide what the next answer is.
-        entry.ordinal = session.advance(f"{_HAPPENINGS}{rule.key}")
         named = request.header.get(SEED_HEADER)
-        entry.seed = f"{named}/{rule.key}/{entry.ordinal}" if named else None
-        timeline = self._performed(Match(rule, {}, 1), request, session, entry, with_defaults=False)
-        entry.status = 200
-        return self._planned(request, timeline, entry), entry
+        try:
+            with self.sessions.use(request.session) as session:
+                # Not an answer: when the clock strikes must not decide what the next answer is.
+                entry.ordinal = session.advance(f"{_HAPPENINGS}{rule.key}")
+                entry.seed = f"{named}/{rule.key}/{entry.ordinal}" if named else None
+                timeline = self._performed(Match(rule, {}, 1), request, session, entry, with_defaults=False)
+            entry.status = 200
+            return self._planned(request, timeline, entry), entry
+        finally:
+            self.journal.answered(entry)
 
     def _planned(self, request: Request, timeline: Timeline, entry: Entry) -> Answer:
         """An answer as it is to be played. What was planned goes into the journal."""
-        entry.planned, entry.plan = round(timeline.duration, 6), Plan(timeline)
+        entry.planned, entry.plan = round(timeline.duration, 6), timeline.once("plan", partial(Plan, timeline))
         random, created = self._random(entry, "wire"), int(self.now().timestamp())
         return Answer(request, timeline.faster(self.speed), random, created)
 
-    def _random(self, entry: Entry, purpose: str) -> Random:
+    def _random(self, entry: Entry, purpose: str) -> Seeded:
         if entry.ordinal is None and entry.session is not None:
-            entry.ordinal = self.sessions.get(entry.session).advance(_ANSWERS)
+            with self.sessions.use(entry.session) as session:
+                entry.ordinal = session.advance(ANSWERS)
         if entry.seed is None:
             # As a header can carry it: the name of a session may be any text.
-            entry.seed = f"{self.seed}/{quote(entry.session or '', _PLAIN)}/{entry.ordinal}"
-        return Random(f"{entry.seed}/{purpose}")
+            entry.seed = f"{self.seed}/{_quoted(entry.session or '')}/{entry.ordinal}"
+        return Seeded(f"{entry.seed}/{purpose}")
 
 
 def _encoded(api: Api, answer: Answer, entry: Entry) -> Reply:
@@ -325,6 +354,11 @@ def _encoded(api: Api, answer: Answer, entry: Entry) -> Reply:
     except BadAnswer as bad:
         called = f"`{entry.rule}` ({entry.place})" if entry.rule else f"the one at {entry.place}"
         raise errors.script_error(f"A rule failed, {called}: {bad}.") from None
+
+
+@lru_cache(maxsize=1024)
+def _quoted(session: str) -> str:
+    return quote(session, _PLAIN)
 
 
 def _utf8(field: str) -> str:

@@ -9,11 +9,11 @@ from typing import Any
 
 from dsl import compile_script, compile_text
 from mockllm.app import create_app
-from mockllm.journal import Journal
 from mockllm.mock import Mock
 from mockllm.server import Server
 from mockllm.serving import Mocks
 from mockllm.settings import Settings
+from mockllm.state import state_at
 
 
 class MockServer:
@@ -31,6 +31,7 @@ class MockServer:
     Raises:
         ScriptError: the script has errors.
         ServeError: the port is in use.
+        SettingError: there is no shared state where the settings say.
     """
 
     def __init__(
@@ -43,8 +44,9 @@ class MockServer:
     ) -> None:
         settings = settings or Settings()
         compiled = compile_script(script) if isinstance(script, Path) else compile_text(script)
-        journal = Journal(settings.journal)
-        self._mocks = Mocks([Mock("", compiled, settings, journal)], journal)
+        state = state_at(settings.state)
+        journal = state.journal(settings.journal)
+        self._mocks = Mocks([Mock("", compiled, settings, journal, state)], journal, settings, state=state)
         self._server = Server(create_app(self._mocks), host, port)
         self._thread = Thread(target=self._server.serve_forever, name="mockllm", daemon=True)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from random import Random
 
+from dsl.records import changed
 from dsl.request import Headers, Request
 from mockllm.apis import errors, replies, responses
 from mockllm.apis.answer import Answer
@@ -39,7 +39,7 @@ class Responses:
         if self._asked is not None and not responses.refuses(answer) and not answer.timeline.only_raw:
             stored = self._keep(output, self._asked)
             if stored.background and isinstance(reply, Stream):
-                return replace(reply, cancellation=stored.cancellation)
+                return changed(reply, cancellation=stored.cancellation)
         return reply
 
     def error_reply(self, error: ApiError, random: Random) -> Body:
@@ -63,5 +63,5 @@ def continue_conversation(shelf: Shelf, output: Output, new: Items) -> None:
     named = output.answer.body.get("conversation")
     if named is not None:
         conversation = shelf.find_conversation(named["id"] if isinstance(named, dict) else named)
-        conversation.items += with_identifiers(new, output.stem, output.answer.created, Random(output.id))
-        conversation.items += output.values()
+        asked = with_identifiers(new, output.stem, output.answer.created, Random(output.id))
+        shelf.add_items(conversation, [*asked, *output.values()])

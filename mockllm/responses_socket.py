@@ -140,7 +140,11 @@ class ResponsesConnection(SocketConnection):
             turn: Turn | EventTurn = EventTurn(frame, self.event, elapsed)
             if frame.get("type") == "response.create":
                 turn = Turn(self._memory, frame, name, len(data), began, elapsed)
-            turn.keep(self.answer(turn, self._lanes[name], data, began))
+            outcome = self.answer(turn, self._lanes[name], data, began)
+            try:
+                turn.keep(outcome)
+            except ApiError as error:  # the answer has left, and cannot be continued
+                self.tell(error)
 
 
 def _unknown_event(kind: object) -> ApiError:

@@ -12,9 +12,11 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Response, request
+from werkzeug.exceptions import NotFound
 
 from dsl.request import Headers, Message, Messages, Request
+from dsl.socket_frames import spoken
 from dsl.timeline import Close, End, Ending, Fail
 from mockllm.apis import errors
 from mockllm.apis.answer import Answer
@@ -27,10 +29,11 @@ from mockllm.companion import close_of
 from mockllm.lane import Lane
 from mockllm.mock import Mock
 from mockllm.responses_turn import error_frame
-from mockllm.serving import Mocks
-from mockllm.socket_connection import SocketConnection, add_socket
+from mockllm.serving import MOCK
+from mockllm.socket_connection import SocketConnection, hold_socket, upgrade_required
 from mockllm.transports.frames import Body, Part, Reply, Stream
-from mockllm.transports.websocket import Socket
+from mockllm.transports.websocket import Socket, is_handshake
+from mockllm.views import versioned_path
 
 # The paths whose protocol is OpenAI's or documented: there a script's block adds to it.
 BUILT_IN = frozenset(("/v1/chat", "/v1/responses"))
@@ -40,11 +43,22 @@ _log = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 
-def add_routes(app: Flask, mocks: Mocks) -> None:
-    """Routes for the sockets of all scripts: each connection finds out whether the mock that is meant has it."""
-    paths = {path for mock in mocks.by_name.values() for path in mock.script.sockets} - BUILT_IN
-    for path in sorted({*paths, *(path.removeprefix("/v1") for path in paths)}):
-        add_socket(app, path, ScriptConnection)
+def add_routes(app: Flask) -> None:
+    """No routes of Flask's: those of a script come and go with it, and another mock has others."""
+    app.before_request(_hold)
+
+
+def _hold() -> Response | None:
+    mock: Mock | None = request.environ[MOCK]
+    # A script may mean a path without `/v1`, too.
+    paths = {versioned_path(), request.path}
+    if mock is None or not (paths & mock.script.sockets.keys()) or paths & BUILT_IN:
+        return None
+    if is_handshake(request.environ):
+        return hold_socket(ScriptConnection)
+    if isinstance(request.routing_exception, NotFound):
+        upgrade_required()
+    return None
 
 
 def spoken_events(answer: Answer) -> Iterator[Part]:
@@ -95,23 +109,6 @@ class EventTurn:
 
     def keep(self, outcome: str) -> None:
         """There is nothing to remember."""
-
-
-def spoken(frame: Json) -> str | None:
-    """The text of the user's turn that a frame carries, in any of the forms that socket protocols have for it."""
-    if frame.get("role", "user") != "user":
-        return None
-    for key in ("input", "content", "text", "message", "item"):
-        value = frame.get(key)
-        if isinstance(value, str):
-            return value
-        if isinstance(value, dict):
-            return spoken(value)
-        if isinstance(value, list):
-            texts = [found for part in value if isinstance(part, dict) and (found := spoken(part)) is not None]
-            if texts:
-                return "\n".join(texts)
-    return None
 
 
 class ScriptConnection(SocketConnection):

@@ -19,15 +19,21 @@ import gevent
 from gevent import pywsgi
 from gevent.event import Event
 from gevent.hub import get_hub
-from gevent.pool import Pool
+from gevent.pool import Group, Pool
 from greenlet import greenlet
 
 from mockllm.handler import Handler
+from mockllm.transports.clock import monotonic
+from mockllm.transports.schedule import Alarm, schedule
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 Result = TypeVar("Result")
+
+# For how many seconds, and up to a tenth more, a client may keep a connection without sending anything. Clients
+# drop theirs after seconds or minutes; to be earlier than they are would make them fail now and then.
+IDLE_TIMEOUT = 600.0
 
 # Connections that may wait to be accepted; the system lowers it to its own limit.
 _BACKLOG = 2048
@@ -42,13 +48,29 @@ class GracefulServer(pywsgi.WSGIServer):
 
     Attributes:
         resting: the greenlets of connections to which nothing is owed: they wait for a request, or hang.
+        waiting: those that wait for a client to send a request or the rest of one, and since when, on the
+            monotonic clock.
         stopping: whether no request will be answered any more.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.resting: set[greenlet] = set()
+        self.waiting: dict[greenlet, float] = {}
         self.stopping = False
+        self._sweep: Alarm | None = None
         super().__init__(*args, **kwargs)
+
+    def start_accepting(self) -> None:
+        super().start_accepting()
+        if self._sweep is None:
+            self._drop_idle()
+
+    def _drop_idle(self) -> None:
+        """Ends the connections of clients that have sent nothing for too long, now and again and again."""
+        oldest = monotonic() - IDLE_TIMEOUT
+        idle = [each for each, since in self.waiting.items() if since < oldest]
+        gevent.killall(idle, block=False)
+        self._sweep = schedule().at(monotonic() + IDLE_TIMEOUT / 10, self._drop_idle)
 
     def update_environ(self) -> None:
         # pywsgi would ask the name service who we are, and wait for it.
@@ -59,6 +81,8 @@ class GracefulServer(pywsgi.WSGIServer):
     def close(self) -> None:
         """Stops listening, and lets only those connections live on that are being answered."""
         self.stopping = True
+        if self._sweep is not None:
+            schedule().call_off(self._sweep)
         super().close()
         gevent.killall(list(self.resting), block=False)
 
@@ -86,6 +110,7 @@ class Server:
         self._stop = Event()
         self._shut_down = False
         self._calls: list[Callable[[], None]] = []
+        self._callers = Group()
         self._lock = threading.Lock()  # of the loop and the calls
         self.host = host
         self.port: int = self._listener.getsockname()[1]
@@ -121,6 +146,7 @@ class Server:
             with self._lock:
                 self._loop = None
             self._run_calls()
+            self._callers.join()
 
     def shutdown(self) -> None:
         """Makes `serve_forever` return. For any thread, and before `serve_forever` as well as during it."""
@@ -131,7 +157,7 @@ class Server:
                 self._loop.run_callback_threadsafe(self._stop.set)
 
     def call(self, function: Callable[[], Result]) -> Result:
-        """Calls a function between two steps of the server, and returns its result. It must not wait.
+        """Calls a function between two steps of the server, and returns its result. It may wait as greenlets do.
 
         An answer is written and recorded in one step: hence the function sees in a journal all that a client has
         got. For any thread but the one that serves.
@@ -148,7 +174,7 @@ class Server:
             serves = self._loop is not None
             if serves:
                 self._calls.append(run)
-                self._loop.run_callback_threadsafe(self._run_calls)
+                self._loop.run_callback_threadsafe(self._callers.spawn, self._run_calls)
         return future.result() if serves else function()
 
     def _run_calls(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
@@ -35,7 +35,9 @@ class Settings:
         socket_lifetime: how long a WebSocket of Responses may live, in seconds.
         faults: whether clients may ask for trouble, by the header `x-mockllm-fault`.
         speed: how many times as fast as planned answers are played and timers strike; infinite: at once.
+        state: the URL of a Redis for sessions, stored responses and the journal; None keeps them in this process.
         index: whether rules are looked up in an index; if not, one after the other is asked, with the same result.
+        exact_paths: whether the POSTs that make answers go past Flask's dispatch, with the same result.
 
     Raises:
         SettingError: there is no such speed.
@@ -51,7 +53,9 @@ class Settings:
     socket_lifetime: float = LONGEST_SOCKET
     faults: bool = False
     speed: float = 1.0
-    index: bool = True
+    index: bool = field(default_factory=lambda: os.environ.get("MOCKLLM_INDEX") != "0")
+    exact_paths: bool = field(default_factory=lambda: os.environ.get("MOCKLLM_EXACT_PATHS") != "0")
+    state: str | None = None
 
     def __post_init__(self) -> None:
         if not (0 < self.speed <= FASTEST or self.speed == inf):
@@ -61,7 +65,7 @@ class Settings:
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """The settings that `MOCKLLM_SEED`, `_NOW`, `_LENIENT`, `_LENIENT_IDS`, `_SOCKET_LIFETIME`, `_FAULTS`,
-        `_SPEED`, `_CLOCK` and `_INDEX` make.
+        `_SPEED`, `_CLOCK`, `_INDEX`, `_EXACT_PATHS` and `_STATE` make.
 
         Raises:
             SettingError: a value makes no sense.
@@ -78,7 +82,9 @@ class Settings:
             socket_lifetime=_lifetime(environ.get("MOCKLLM_SOCKET_LIFETIME")),
             faults=_is_on(environ, "MOCKLLM_FAULTS"),
             speed=clock_speed(environ.get("MOCKLLM_CLOCK"), _speed(environ.get("MOCKLLM_SPEED"))),
-            index=environ.get("MOCKLLM_INDEX", "") != "0",
+            index=environ.get("MOCKLLM_INDEX") != "0",
+            exact_paths=environ.get("MOCKLLM_EXACT_PATHS") != "0",
+            state=environ.get("MOCKLLM_STATE") or None,
         )
 
 

@@ -171,12 +171,17 @@ Connect = Callable[[Mock, Socket, str, Mapping[str, str], Headers], SocketConnec
 
 def add_socket(app: Flask, path: str, connect: Connect, *, beside: bool = False) -> None:
     """A route for sockets. `beside` is whether other requests on the path have a route of their own."""
-    app.add_url_rule(path, f"socket{path}", lambda: _hold(connect), websocket=True)
+    app.add_url_rule(path, f"socket{path}", lambda: hold_socket(connect), websocket=True)
     if not beside:
-        app.add_url_rule(path, f"upgrade{path}", _upgrade_required)
+        app.add_url_rule(path, f"upgrade{path}", upgrade_required)
 
 
-def _hold(connect: Connect) -> Response:
+def hold_socket(connect: Connect) -> Response:
+    """Answer the socket that the request asks for until it is closed.
+
+    Raises:
+        ApiError: it cannot be made, or the script refuses it.
+    """
     try:
         socket = socket_of(request.environ)
         connect(current_mock(), socket, versioned_path(), request.args.to_dict(), request_headers()).hold()
@@ -185,5 +190,8 @@ def _hold(connect: Connect) -> Response:
     return Response()
 
 
-def _upgrade_required() -> Response:
+def upgrade_required() -> Response:
+    """Raises:
+    ApiError: status 426; only sockets are answered here.
+    """
     raise ApiError(426, "This is a WebSocket: ask for an upgrade.", headers=(("upgrade", "websocket"),))

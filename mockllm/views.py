@@ -14,9 +14,8 @@ from mockllm.journal import Recorder
 from mockllm.mock import Api, Mock
 from mockllm.serving import MOCK, MOCKS
 from mockllm.transports.clock import request_began
-from mockllm.transports.frames import Body, Reply
-from mockllm.transports.json import JsonPlayer
-from mockllm.transports.sse import SsePlayer
+from mockllm.transports.frames import Reply
+from mockllm.transports.players import player_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -35,8 +34,7 @@ class Played(Response):
 
 def played(reply: Reply, began: float, recorder: Recorder | None = None) -> Played:
     """A reply as a response. `began` is when its request arrived, on the monotonic clock."""
-    player = JsonPlayer if isinstance(reply, Body) else SsePlayer
-    return Played(player(reply, began, recorder))  # type: ignore[arg-type]
+    return Played(player_of(reply, began, recorder))
 
 
 def answered_by(api: Api, path: str | None = None) -> Response:

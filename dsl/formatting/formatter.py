@@ -19,6 +19,7 @@ import re
 from dsl.diagnostics import Diagnostics, ScriptError
 from dsl.formatting.layout import Layout
 from dsl.formatting.pieces import pieces_of
+from dsl.garbage import uncollected
 from dsl.parser import parse_tokens
 from dsl.source import Source
 
@@ -33,8 +34,9 @@ def format_text(text: str, name: str = "script") -> str:
     """
     diagnostics = Diagnostics()
     source = Source(name, _LINE_END.sub("\n", text.removeprefix("\ufeff")))
-    parsed = parse_tokens(source, diagnostics)
-    if parsed is None:
-        raise ScriptError(diagnostics.sorted())
-    script, tokens = parsed
-    return Layout(script, pieces_of(source.text, tokens)).text()
+    with uncollected():
+        parsed = parse_tokens(source, diagnostics)
+        if parsed is None:
+            raise ScriptError(diagnostics.sorted())
+        script, tokens = parsed
+        return Layout(script, pieces_of(source.text, tokens)).text()

@@ -110,8 +110,7 @@ class Layout:
         """A text over lines, indented like the line on which it begins."""
         value = Decoded(text).value
         margin = " " * (self._column + INDENT)
-        # No text is an empty row, too: without it the lexer looks for the next closing quotes.
-        rows = [f"{margin}{row}" if row else "" for row in value.split("\n")]
+        rows = [f"{margin}{row}" if row else "" for row in value.split("\n")] if value else []
         return "\n".join([text.partition("\n")[0].rstrip(), *rows, " " * self._column + text[-3:]])
 
     # -- what stands before a piece

@@ -1,4 +1,4 @@
-"""A body of Chat Completions or of Responses to a `Request`, without a server.
+"""A body of Chat Completions, of Responses or of another endpoint to a `Request`, without a server.
 
 A server refuses what the API would refuse; here a script's own test wrote the body, and what cannot be read in
 it is passed over. What can be read means the same as it does when the script is served.
@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from dsl.conditions import text_of
+from dsl.addressing import UNSPOKEN
+from dsl.conditions import is_number, text_of
 from dsl.request import Headers, Message, Messages, Request, ToolCall
 
 Json = dict[str, Any]
 
-PATHS = {"chat": "/v1/chat/completions", "responses": "/v1/responses"}
+PATHS = {"chat": "/v1/chat/completions", "responses": "/v1/responses", "embeddings": "/v1/embeddings"}
 # Each kind of call of Responses, and where its arguments are.
 _CALLS = {"function_call": "arguments", "custom_tool_call": "input"}
 _OUTPUT = "_output"
@@ -23,7 +24,9 @@ _OUTPUT = "_output"
 def decode(
     endpoint: str, body: Json, header: Headers, *, path: str | None = None, query: Mapping[str, str] | None = None
 ) -> Request:
-    """The request that `body` makes on `endpoint`, which is `chat` or `responses`."""
+    """The request that `body` makes on `endpoint`."""
+    if endpoint in UNSPOKEN:
+        return _unspoken(endpoint, body, header, path, query)
     chat = endpoint == "chat"
     conversation = _chat(_objects(body.get("messages"))) if chat else _responses(body)
     choice = body.get("tool_choice", body.get("function_call") if chat else None)
@@ -46,6 +49,25 @@ def decode(
         n=body.get("n") if chat else None,
         seed=body.get("seed") if chat else None,
         stream=stream,
+    )
+
+
+def _unspoken(
+    endpoint: str, body: Json, header: Headers, path: str | None, query: Mapping[str, str] | None
+) -> Request:
+    """A request that is no conversation."""
+    asked = body.get("input") if endpoint == "embeddings" else None
+    several = isinstance(asked, list) and not all(is_number(each) for each in asked)
+    inputs = asked if isinstance(asked, list) and several else [] if asked is None else [asked]
+    model = body.get("model")
+    return Request(
+        endpoint=endpoint,
+        path=PATHS.get(endpoint, "") if path is None else path,
+        header=header,
+        query=query or {},
+        body=body,
+        model=model if isinstance(model, str) else None,
+        texts=tuple(text_of(each) for each in inputs),
     )
 
 

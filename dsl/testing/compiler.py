@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 from dsl import nodes
-from dsl.condition_compiler import MOST_NAMES, Invalid
+from dsl.addressing import OTHER
 from dsl.conditions import Condition, is_number
-from dsl.diagnostics import Diagnostics, Label, did_you_mean, one_of
+from dsl.diagnostics import Diagnostics, Invalid, Label, did_you_mean, one_of
+from dsl.operands import MOST_NAMES
 from dsl.resolver import Names
 from dsl.source import Span
 from dsl.testing import requests as test_requests
 from dsl.testing.expectations import ExpectationCompiler
-from dsl.testing.requests import KEYS, PARAMETERS, SHORT, Kind
+from dsl.testing.requests import KEYS, PARAMETERS, PLAIN, SHORT, Kind
 
 # The paths on which there is a socket without a block in the script.
 BUILT_IN = ("/v1/chat", "/v1/responses")
@@ -113,7 +114,9 @@ class TestCompiler:
         steps: list[Step] = []
         failed = not isinstance(name, nodes.Text)
         if failed:
-            self._report("E202", "the name of a test is a text", node.name.span, help="put it in quotes")
+            self._diagnostics.report(
+                "E202", "the name of a test is a text", node.name.span, help="put it in quotes"
+            )
         for each in node.steps:
             try:
                 self._check_order(each)
@@ -122,7 +125,9 @@ class TestCompiler:
                 failed = True
         if not any(isinstance(each, nodes.Expect) for each in node.steps):
             help = "add a step like `expect status is 200`"
-            self._report("W411", "this test expects nothing, so it cannot fail", node.name.span, help=help)
+            self._diagnostics.report(
+                "W411", "this test expects nothing, so it cannot fail", node.name.span, help=help
+            )
         return (
             None if failed or not isinstance(name, nodes.Text) else Test(name.value, node.name.span, tuple(steps))
         )
@@ -139,17 +144,17 @@ class TestCompiler:
             seen |= {"connect", "anything"}
         elif isinstance(node, nodes.Again | nodes.AskChanged) and "request" not in seen:
             seen |= {"request", "anything"}  # said once
-            self._refuse(
+            self._diagnostics.refuse(
                 "E230", "`again` stands before any `request`", node.span, help="there is nothing to repeat"
             )
         elif isinstance(node, nodes.Send) and "connect" not in seen:
             seen |= {"connect", "anything"}
             help = 'open a socket first, as in `connect "/v1/responses"`'
-            self._refuse("E230", "`send` stands before any `connect`", node.span, help=help)
+            self._diagnostics.refuse("E230", "`send` stands before any `connect`", node.span, help=help)
         elif "anything" not in seen:
             seen.add("anything")
             help = "a test begins with `request` or `connect`"
-            self._refuse("E230", f"`{word}` stands before anything has happened", node.span, help=help)
+            self._diagnostics.refuse("E230", f"`{word}` stands before anything has happened", node.span, help=help)
 
     def _step(self, node: nodes.TestStep) -> Step:
         match node:
@@ -175,7 +180,7 @@ class TestCompiler:
         if node is None:
             return 1
         if not isinstance(node.value, int) or not 1 <= node.value <= MOST_TIMES:
-            self._refuse("E211", f"nothing is repeated `{node.span.text}` times", node.span)
+            self._diagnostics.refuse("E211", f"nothing is repeated `{node.span.text}` times", node.span)
         return node.value
 
     def _path(self, node: nodes.Text | nodes.Reference) -> str:
@@ -184,7 +189,7 @@ class TestCompiler:
             help = (
                 did_you_mean(str(path), self._sockets) or f"there are {' and '.join(map(_quoted, self._sockets))}"
             )
-            self._refuse("E231", f"no socket is on `{path}`", node.span, help=help)
+            self._diagnostics.refuse("E231", f"no socket is on `{path}`", node.span, help=help)
         return str(path)
 
     def _frame(self, node: nodes.Object) -> dict[str, Any]:
@@ -214,27 +219,44 @@ class TestCompiler:
             if short == "user":
                 help += "; the parameter that names an end user goes into `body: { user: … }`"
             message = f"`{short}` cannot stand beside `{whole}`"
-            self._report("E232", message, spans[short], secondary=label, help=help)
+            self._diagnostics.report("E232", message, spans[short], secondary=label, help=help)
             failed = True
         if failed:
             raise Invalid
-        if test_requests.endpoint_of(keys) == "chat" and ("input" in keys or "instructions" in keys):
-            wrong = "input" if "input" in keys else "instructions"
-            help = 'add `endpoint: "responses"`'
-            self._refuse("E232", f"there is no `{wrong}` on Chat Completions", spans[wrong], help=help)
-        if test_requests.endpoint_of(keys) == "responses" and "messages" in keys:
-            self._refuse("E232", "there are no `messages` on Responses", spans["messages"], help="write `input`")
+        self._check_endpoint(test_requests.endpoint_of(keys), keys, spans)
         return keys
+
+    def _check_endpoint(self, endpoint: str, keys: Mapping[str, Any], spans: Mapping[str, Span]) -> None:
+        """Report a key that requests of this endpoint do not have."""
+        if endpoint == "chat" and ("input" in keys or "instructions" in keys):
+            wrong = "input" if "input" in keys else "instructions"
+            message, help = f"there is no `{wrong}` on Chat Completions", 'add `endpoint: "responses"`'
+        elif endpoint == "responses" and "messages" in keys:
+            wrong, message, help = "messages", "there are no `messages` on Responses", "write `input`"
+        elif endpoint in PLAIN and (wrong := next((key for key in keys if key not in PLAIN[endpoint]), "")):
+            message = f"a request on `{endpoint}` has no key `{wrong}`"
+            help = (
+                "write `input`" if endpoint == "embeddings" and wrong in SHORT else "write it into `body: { … }`"
+            )
+        elif endpoint == OTHER and "path" not in keys:
+            wrong, message = "endpoint", "this request has no path"
+            help = 'say which, as in `path: "/v1/moderations"`'
+        else:
+            return
+        self._diagnostics.refuse("E232", message, spans[wrong], help=help)
 
     def _key(self, pair: nodes.Pair) -> Any:
         name = pair.key.text
         key = KEYS.get(name)
         if key is None and name not in PARAMETERS:
             known = [*KEYS, *PARAMETERS]
-            said = "did you mean `user`?" if name in ("content", "message") else None
+            said = "did you mean `user`?" if name in ("content", "message", "question", "text") else None
             help = said or did_you_mean(name, known)
             help = help or f"what only this body has goes into `body: {{ {name}: … }}`"
-            self._refuse("E233", f"a request has no key `{name}`", pair.key.span, help=help)
+            self._diagnostics.refuse("E233", f"a request has no key `{name}`", pair.key.span, help=help)
+        if name == "prompt" and isinstance(pair.value, nodes.Text):
+            help = "did you mean `user`?"
+            self._diagnostics.refuse("E233", "the text of a request is not its `prompt`", pair.key.span, help=help)
         self._check_continued(pair)
         if name == "endpoint":
             return self._endpoint(pair.value)
@@ -256,21 +278,24 @@ class TestCompiler:
             help = "write the names of the tools" if name == "tools" else None
             if name == "tool_result":
                 help = 'name the tool: `tool_result: { get_weather: "rain" }`'
-            self._refuse("E202", f"`{name}` is {kind.value}", node.span, help=help)
+            self._diagnostics.refuse("E202", f"`{name}` is {kind.value}", node.span, help=help)
 
     def _endpoint(self, node: nodes.Node) -> str:
-        bare = isinstance(node, nodes.Reference) and node.text in test_requests.ENDPOINTS
+        bare = isinstance(node, nodes.Reference) and self._names.constant(node) is None
         value = node.span.text if bare else self._literal(node)
         if value not in test_requests.ENDPOINTS:
-            help = f"it is {one_of(f'`{each}`' for each in test_requests.ENDPOINTS)}"
-            self._refuse("E202", f"a test has no endpoint `{value}`", node.span, help=help)
+            known = f"it is {one_of(f'`{each}`' for each in test_requests.ENDPOINTS)}"
+            help = did_you_mean(str(value), test_requests.ENDPOINTS) or known
+            self._diagnostics.refuse("E202", f"a test has no endpoint `{value}`", node.span, help=help)
         return str(value)
 
     def _check_continued(self, pair: nodes.Pair) -> None:
         """Nobody who writes a test knows the ids that a server makes up."""
         if pair.key.text in ("previous_response_id", "conversation"):
             help = "write what went before into `input`"
-            self._refuse("E234", "a test keeps no responses that can be continued", pair.key.span, help=help)
+            self._diagnostics.refuse(
+                "E234", "a test keeps no responses that can be continued", pair.key.span, help=help
+            )
 
     # -- values
 
@@ -290,15 +315,17 @@ class TestCompiler:
             help = (
                 "a text in single quotes is sent as it is" if isinstance(node, nodes.Text) else "write the value"
             )
-            self._refuse("E209", "a test cannot hold a template", node.span, help=help)
-        self._refuse("E202", f"`{node.span.brief}` is not a value of JSON", node.span, help="put it in quotes")
+            self._diagnostics.refuse("E209", "a test cannot hold a template", node.span, help=help)
+        self._diagnostics.refuse(
+            "E202", f"`{node.span.brief}` is not a value of JSON", node.span, help="put it in quotes"
+        )
 
     def _constant(self, node: nodes.Reference) -> Any:
         value = self._names.constant(node)
         if value is None:
             guess = did_you_mean(node.text, [*self._names.constants, "true", "false", "null"])
             help = guess or f'for the text itself, write "{node.text}"'
-            self._refuse("E203", f"nothing is called `{node.text}`", node.span, help=help)
+            self._diagnostics.refuse("E203", f"nothing is called `{node.text}`", node.span, help=help)
         self._expanded += 1
         if node.text in self._open or self._expanded > MOST_NAMES:
             raise Invalid  # reported where the constant is compiled as a value of its own
@@ -315,26 +342,8 @@ class TestCompiler:
             if first is not pair.key:
                 label = Label(first.span, "the first")
                 message = f"two keys are called `{pair.key.text}`"
-                self._report("E204", message, pair.key.span, "the second", secondary=label)
+                self._diagnostics.report("E204", message, pair.key.span, "the second", secondary=label)
                 raise Invalid
-
-    # -- what is wrong
-
-    def _report(
-        self,
-        code: str,
-        message: str,
-        span: Span,
-        label: str = "",
-        *,
-        secondary: Label | None = None,
-        help: str | None = None,
-    ) -> None:
-        self._diagnostics.report(code, message, span, label, secondary=secondary, help=help)
-
-    def _refuse(self, code: str, message: str, span: Span, *, help: str | None = None) -> NoReturn:
-        self._report(code, message, span, help=help)
-        raise Invalid
 
 
 def _quoted(text: str) -> str:

@@ -16,6 +16,7 @@ from random import Random
 from typing import Any
 
 from dsl.request import Headers, Message, Messages, Request
+from dsl.socket_frames import spoken
 from dsl.sockets import Timer
 from dsl.table import Rule
 from dsl.testing import bodies
@@ -281,23 +282,6 @@ class Connection:
     @property
     def _is_due(self) -> bool:
         return bool(self._queue) and self._queue[0][0] <= round(self._stage.time, 9)
-
-
-def spoken(frame: Json) -> str | None:
-    """The text of the user's turn that a frame carries, in any of the forms that socket protocols have for it."""
-    if frame.get("role", "user") != "user":
-        return None
-    for key in ("input", "content", "text", "message", "item"):
-        value = frame.get(key)
-        if isinstance(value, str):
-            return value
-        if isinstance(value, dict):
-            return spoken(value)
-        if isinstance(value, list):
-            texts = [found for part in value if isinstance(part, dict) and (found := spoken(part)) is not None]
-            if texts:
-                return "\n".join(texts)
-    return None
 
 
 def _unknown_event(kind: object) -> dict[str, str | None]:

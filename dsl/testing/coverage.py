@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dsl import nodes
+from dsl.records import Record
 from dsl.session import Session
 from dsl.source import Span
 
@@ -24,12 +25,11 @@ class WatchedSession(Session):
         super().__init__(name)
         self.reached = reached
 
-    def _new_part(self) -> Session:
+    def _new_part(self, key: tuple[str, str]) -> Session:
         return WatchedSession(self.name, self.reached)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Record, frozen=True):
     """One of several bodies of a `sequence`, `cycle` or `pick`, or the one of a `chance`."""
 
     span: Span

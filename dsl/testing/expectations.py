@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from dsl import fields, nodes
-from dsl.condition_compiler import Captures, ConditionCompiler, Invalid
+from dsl.condition_compiler import ConditionCompiler
 from dsl.conditions import Condition
-from dsl.diagnostics import Diagnostics, did_you_mean, one_of
+from dsl.diagnostics import Diagnostics, Invalid, did_you_mean, one_of
 from dsl.facts import check_contradiction
+from dsl.guards import Captures
+from dsl.records import changed
 from dsl.resolver import Names
 from dsl.testing import outcome_fields
 
@@ -58,7 +60,7 @@ class ExpectationCompiler(ConditionCompiler):
 
     def _comparison(self, node: nodes.Comparison, counting: bool) -> tuple[Condition, Captures]:
         if node.field.name.text == "state" and not node.field.path and len(self._scenarios) == 1:
-            node = replace(node, field=replace(node.field, path=tuple(self._scenarios)))
+            node = changed(node, field=changed(node.field, path=tuple(self._scenarios)))
         return super()._comparison(node, counting)
 
     def _field(self, node: nodes.Comparison) -> fields.Field:
@@ -91,6 +93,8 @@ class ExpectationCompiler(ConditionCompiler):
         if name.text in self._names.conditions:
             return "that is a condition on requests: a test looks at what came of one"
         meant = outcome_fields.SYNONYMS.get(name.text)
+        if name.text in ("response", "answer", "result", "outcome"):
+            return 'a field stands alone: `expect text is "…"`'
         if meant is not None:
             return f"did you mean `{meant}`?"
         if name.text in fields.CATALOGUE:

@@ -10,7 +10,8 @@ from dsl.diagnostics import Label, frame
 from dsl.request import Result
 from dsl.source import Span
 from dsl.templates import to_json
-from dsl.testing.outcome import Calls, Outcome
+from dsl.testing.outcome import Outcome
+from dsl.testing.outcome_values import Calls
 
 LONGEST_VALUE = 160
 _CONTEXT = 24  # characters before the place at which two long texts differ

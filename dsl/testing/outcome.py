@@ -6,20 +6,22 @@ counts, the type of an error) is filled in with the API's own. `outcome_fields` 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from dsl.addressing import UNSPOKEN
 from dsl.error_defaults import error_of
 from dsl.limits import spoken
+from dsl.records import changed
 from dsl.request import Headers, Request
 from dsl.scenarios import Scenario
 from dsl.session import Session
 from dsl.speech import Speech, speeches
 from dsl.table import Rule
+from dsl.testing.outcome_values import Calls, Count, Counts, parsed
 from dsl.timeline import (
     Arguments,
     Budget,
@@ -47,58 +49,6 @@ ENDINGS: Mapping[type[Ending], str] = {
 }  # fmt: skip
 # How a socket that was dropped looks to its client, RFC 6455, section 7.1.5.
 ABNORMAL = 1006
-
-_ABSENT = object()
-
-
-class Count(int):
-    """A number of things; none of them are as good as absent."""
-
-    def __len__(self) -> int:
-        return int(self)
-
-
-class Counts(dict[str, Count]):
-    """How often each type of event came; any other came no time."""
-
-    def __missing__(self, kind: str) -> Count:
-        return Count(0)
-
-
-class Calls(Mapping[str | int, Any]):
-    """The tool calls: as a whole their names, by name or number the arguments, parsed where they are JSON.
-
-    By name it is the first call of that tool.
-    """
-
-    def __init__(self, calls: Iterable[tuple[str, str]]) -> None:
-        self._calls = [(name, _parsed(text, text)) for name, text in calls]
-
-    @property
-    def names(self) -> list[str]:
-        return [name for name, _ in self._calls]
-
-    def __getitem__(self, which: str | int) -> Any:
-        if isinstance(which, int):
-            return self._calls[which][1]
-        found = next((arguments for name, arguments in self._calls if name == which), _ABSENT)
-        if found is _ABSENT:
-            raise KeyError(which)
-        return found
-
-    def __iter__(self) -> Iterator[str | int]:
-        return iter(self.names)
-
-    def __len__(self) -> int:
-        return len(self._calls)
-
-    def __eq__(self, other: object) -> bool:
-        return self.names == (other.names if isinstance(other, Calls) else other)
-
-    __hash__ = None  # type: ignore[assignment]  # as for every mapping
-
-    def __str__(self) -> str:
-        return ", ".join(self.names)
 
 
 @dataclass
@@ -217,7 +167,7 @@ class Outcome:
     @cached_property
     def _is_answer(self) -> bool:
         """Whether it is an answer of an API, and neither an error nor only what the script sends past that."""
-        if self.timeline is None or self._refuses or self._only_raw:
+        if self.timeline is None or self._refuses or self._only_raw or self.request.endpoint in UNSPOKEN:
             return False
         return not (self.request.transport == "websocket" and self.timeline.is_bare)
 
@@ -240,7 +190,7 @@ class Outcome:
 
     @cached_property
     def json(self) -> Any:
-        return None if self.text is None else _parsed(self.text, None)
+        return None if self.text is None else parsed(self.text, None)
 
     @cached_property
     def thinking(self) -> str | None:
@@ -383,8 +333,8 @@ def joined(timelines: Iterable[Timeline], ending: Ending) -> Timeline:
 
 def later(timeline: Timeline, seconds: float) -> Timeline:
     """The timeline, begun later."""
-    events = tuple(replace(event, at=event.at + seconds) for event in timeline.events)
-    return replace(timeline, events=events, ending=replace(timeline.ending, at=timeline.ending.at + seconds))
+    events = tuple(changed(event, at=event.at + seconds) for event in timeline.events)
+    return replace(timeline, events=events, ending=changed(timeline.ending, at=timeline.ending.at + seconds))
 
 
 def type_of(frame: Any) -> str | None:
@@ -404,10 +354,3 @@ def _told(budget: Budget) -> Iterator[tuple[str, int | str]]:
 
 def _joined(texts: list[str]) -> str | None:
     return "".join(texts) if texts else None
-
-
-def _parsed(text: str, otherwise: Any) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return otherwise

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from dsl.addressing import OTHER, UNSPOKEN
 from dsl.request import Headers, Request
 from dsl.session_names import SESSION_HEADER
 from dsl.templates import to_json
@@ -58,20 +59,29 @@ KEYS: Mapping[str, Key] = {
         Key("n", Kind.NUMBER, "How many choices are asked for."),
         Key("seed", Kind.NUMBER, "The request's own seed."),
         Key("stream", Kind.FLAG, "Whether the answer is streamed."),
-        Key("endpoint", Kind.TEXT, "`chat` or `responses`; without it, `chat` unless `input` is there."),
+        Key(
+            "endpoint",
+            Kind.TEXT,
+            "`chat`, `responses`, `embeddings` or `other`; without it told by `input`.",
+        ),
         Key("path", Kind.TEXT, "The path of the URL, if it is not the endpoint's own."),
         Key("header", Kind.TEXTS, "The request's headers."),
         Key("query", Kind.TEXTS, "The URL's query parameters."),
         Key("session", Kind.TEXT, "The session: what the header `x-mockllm-session` names."),
         Key("messages", Kind.LIST, "The whole conversation, as Chat Completions takes it."),
-        Key("input", Kind.ANY, "The whole conversation, as Responses takes it: a text, or a list of items."),
+        Key(
+            "input",
+            Kind.ANY,
+            "The conversation, as Responses takes it: a text or items; of embeddings, their input.",
+        ),
         Key("instructions", Kind.TEXT, "The instructions, on Responses."),
         Key("body", Kind.OBJECT, "Further keys of the body, whatever they are called."),
     )
 }
 
-# Other parameters of the two APIs: they go into the body as they are.
-PARAMETERS = frozenset(
+# Parameters of embeddings, and others of the two APIs: they go into the body as they are.
+_OF_EMBEDDINGS = ("dimensions", "encoding_format")
+PARAMETERS = frozenset(_OF_EMBEDDINGS) | frozenset(
     "audio background conversation frequency_penalty function_call functions include logit_bias logprobs "
     "max_completion_tokens max_output_tokens max_tool_calls metadata modalities moderation parallel_tool_calls "
     "prediction presence_penalty previous_response_id prompt prompt_cache_key prompt_cache_options "
@@ -80,11 +90,13 @@ PARAMETERS = frozenset(
 )
 # What stands for a conversation in short, and cannot stand beside a whole one.
 SHORT = ("user", "system", "assistant", "tool_result")
-# What is of the call and not of its body.
 # What grows when a request is asked again with more of it.
 _ADDED = ("tool_result", "header", "query", "body")
+# What is of the call and not of its body.
 _AROUND = ("endpoint", "path", "header", "query", "session", "body")
-ENDPOINTS = ("chat", "responses")
+ENDPOINTS = ("chat", "responses", *UNSPOKEN)
+# The keys that requests have which are no conversation.
+PLAIN = {"embeddings": frozenset({*_AROUND, *_OF_EMBEDDINGS, "model", "input"}), OTHER: frozenset(_AROUND)}
 
 
 def endpoint_of(keys: Mapping[str, Any]) -> str:
@@ -116,7 +128,16 @@ def request_of(keys: Mapping[str, Any], model: str) -> Request:
     header = dict(keys.get("header") or {})
     if "session" in keys:
         header[SESSION_HEADER] = keys["session"]
-    body = _body(keys, endpoint, model)
+    if endpoint == OTHER:
+        body = keys.get("body") or {}
+    elif endpoint == "embeddings":
+        body = (
+            {"model": model}
+            | {key: keys[key] for key in ("model", "input", *_OF_EMBEDDINGS) if key in keys}
+            | (keys.get("body") or {})
+        )
+    else:
+        body = _body(keys, endpoint, model)
     return decode(endpoint, body, Headers(header), path=keys.get("path"), query=keys.get("query"))
 
 
@@ -127,7 +148,7 @@ def _body(keys: Mapping[str, Any], endpoint: str, model: str) -> Json:
         body |= _chat(keys) if chat else _responses(keys)
     rest = {key: value for key, value in keys.items() if key not in _AROUND and key not in SHORT}
     if "tools" in rest:
-        rest["tools"] = [_tool(tool, chat) for tool in rest["tools"]]
+        rest["tools"] = [tool_of(tool, chat) for tool in rest["tools"]]
     if "tool_choice" in rest:
         rest["tool_choice"] = _tool_choice(rest["tool_choice"], chat)
     if not chat and "max_tokens" in rest:
@@ -167,7 +188,8 @@ def _result(value: Any) -> str:
     return value if isinstance(value, str) else to_json(value)
 
 
-def _tool(tool: Any, chat: bool) -> Any:
+def tool_of(tool: Any, chat: bool) -> Any:
+    """A tool as Chat Completions or else Responses takes it; one that is only named takes no arguments."""
     if not isinstance(tool, str):
         return tool
     described = {"name": tool, "parameters": {"type": "object", "properties": {}}}

@@ -9,11 +9,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Protocol, cast
 
-from dsl.compiler import Script
 from dsl.conditions import Moment
 from dsl.request import Request
+from dsl.script import Script
 from dsl.source import Span
 from dsl.testing.compiler import Advance, Again, Ask, Connect, Expect, Send, Step, Test
 from dsl.testing.connection import Connection, Unheard
@@ -23,22 +23,39 @@ from dsl.testing.requests import request_of
 from dsl.testing.stage import Stage
 
 
+class Api(Protocol):
+    """What a script stands in for, as far as a test can meet it."""
+
+    def refusal(self, request: Request) -> tuple[int, dict[str, str | None]] | None:
+        """The status and the error of a request that is refused before any rule is asked."""
+
+    def objection(self, outcome: Outcome) -> str | None:
+        """Why it would never give this answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a test. `failure` is None if it passed; `reached` is what of the script it has performed."""
+    """What came of a test.
+
+    Attributes:
+        failure: None if it passed.
+        reached: what of the script it has performed.
+        remarks: answers that the API would never give.
+    """
 
     test: Test
     failure: Failure | None
     reached: frozenset[Span] = field(repr=False)
+    remarks: tuple[Failure, ...] = ()
 
     @property
     def passed(self) -> bool:
         return self.failure is None
 
 
-def run(script: Script, test: Test) -> Result:
-    """Run one test of a script, in sessions of its own."""
-    runner = _Runner(script)
+def run(script: Script, test: Test, api: Api | None = None) -> Result:
+    """Run one test of a script, in sessions of its own; without an `api` every request is taken."""
+    runner = _Runner(script, api)
     failure = None
     for step in test.steps:
         try:
@@ -48,7 +65,7 @@ def run(script: Script, test: Test) -> Result:
         if failure is not None:
             break
     runner.end()
-    return Result(test, failure, frozenset(runner.reached))
+    return Result(test, failure, frozenset(runner.reached), tuple(runner.remarks))
 
 
 def run_all(script: Script, tests: Iterable[Test] | None = None) -> list[Result]:
@@ -57,7 +74,9 @@ def run_all(script: Script, tests: Iterable[Test] | None = None) -> list[Result]
 
 
 class _Runner:
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, api: Api | None) -> None:
+        self.remarks: list[Failure] = []
+        self._api = api
         self.reached: set[Span] = set()
         self._stage = Stage(script, self.reached)
         self._connection: Connection | None = None
@@ -101,10 +120,22 @@ class _Runner:
     def _ask(self) -> None:
         assert self._asked is not None
         request = request_of(copy.deepcopy(self._asked.keys), self._stage.model)
-        self._outcome = outcome = self._stage.answer(request)
+        refused = self._api.refusal(request) if self._api else None
+        if refused is None:
+            outcome = self._stage.answer(request)
+        else:
+            outcome = Outcome(request, None, self._stage.session(request), refused=refused)
+        self._outcome = outcome
         self._pass(self._stage.time + (outcome.duration or 0.0))
         for event in outcome.timeline.events if outcome.timeline else ():
             outcome.hear(event)
+        self._remark(outcome, self._asked)
+
+    def _remark(self, outcome: Outcome, asked: Ask) -> None:
+        objection = self._api.objection(outcome) if self._api else None
+        if objection is not None and outcome.answered is not None:
+            notes = (f"note: the request is at {asked.span}",)
+            self.remarks.append(Failure(objection, outcome.answered.node.head, "this rule answered", notes))
 
     def _advance(self, seconds: float) -> None:
         if self._connection is None:

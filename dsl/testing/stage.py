@@ -8,13 +8,16 @@ Nothing waits. The virtual clock tells the seconds since the test began; the tim
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from random import Random
 
-from dsl.compiler import Script
+from dsl.addressing import OTHER, UNSPOKEN, answering, has_path
 from dsl.error_defaults import INVALID_REQUEST
 from dsl.explain import explain_miss
 from dsl.request import Headers, Request
+from dsl.script import Script
 from dsl.session import Session
 from dsl.session_names import session_name
 from dsl.sockets import SocketScript
@@ -43,6 +46,7 @@ class Stage:
         self.seed = SEED if script.seed is None else script.seed
         self.reached = reached
         self._sessions: dict[str, Session] = {}
+        self._tables: dict[str, RuleTable] = {}
 
     @property
     def model(self) -> str:
@@ -62,10 +66,15 @@ class Stage:
         random = self._random(session, session.advance(_ANSWERS))
         if not generate:
             return self._warmed_up(request, session, random)
-        tables = [self.script.table] if socket is None else [socket.table, self.script.table]
+        if request.endpoint == OTHER and not has_path(self._table(OTHER), request.path):
+            return Outcome(request, None, session, refused=(404, error(f"Invalid URL (POST {request.path})")))
+        own = self._table(request.endpoint)
+        tables = [own] if socket is None else [socket.table, own]
         if socket is not None and request.endpoint == "socket":
             tables.pop()  # on a path of its own a socket's rules are all there are
         match = next((match for table in tables if (match := table.first(request, session))), None)
+        if match is None and request.endpoint == "embeddings":
+            return self._warmed_up(request, session, random)  # the API makes the vectors up
         if match is None:
             every = RuleTable(tuple(rule for table in tables for rule in table.rules))
             missed = explain_miss(every, request, session)
@@ -75,6 +84,14 @@ class Stage:
         except PerformError as bad:
             return Outcome(request, None, session, match.rule, (500, script_error(match.rule, bad)))
         return Outcome(request, timeline, session, match.rule)
+
+    def _table(self, endpoint: str) -> RuleTable:
+        """The rules that are asked on an endpoint."""
+        if endpoint not in UNSPOKEN:
+            return self.script.table
+        if endpoint not in self._tables:
+            self._tables[endpoint] = answering(self.script.table, endpoint)
+        return self._tables[endpoint]
 
     def happen(self, rule: Rule, request: Request) -> Timeline:
         """What happens by itself on a socket.
@@ -92,14 +109,20 @@ class Stage:
         return self._session(request.session)
 
     def _performed(
-        self, match: Match, request: Request, session: Session, random: Random, *, with_defaults: bool = True
+        self,
+        match: Match,
+        request: Request,
+        session: Session,
+        random: Callable[[], Random],
+        *,
+        with_defaults: bool = True,
     ) -> Timeline:
         self.reached.add(match.rule.node.span)
         return self.script.perform(
             match, request, session, random, lambda: EPOCH, with_defaults=with_defaults, clock=lambda: self.time
         )
 
-    def _warmed_up(self, request: Request, session: Session, random: Random) -> Outcome:
+    def _warmed_up(self, request: Request, session: Session, random: Callable[[], Random]) -> Outcome:
         try:
             timeline = self.script.warm_up(request, session, random, lambda: EPOCH, clock=lambda: self.time)
         except PerformError as bad:
@@ -112,8 +135,8 @@ class Stage:
     def _session(self, name: str) -> Session:
         return self._sessions.setdefault(name, WatchedSession(name, self.reached))
 
-    def _random(self, session: Session, ordinal: int) -> Random:
-        return Random(f"{self.seed}/{session.name}/{ordinal}/script")
+    def _random(self, session: Session, ordinal: int) -> Callable[[], Random]:
+        return partial(Random, f"{self.seed}/{session.name}/{ordinal}/script")
 
 
 def error(

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Set
+from collections.abc import Hashable, Iterable, Set
+from functools import lru_cache
 from typing import Any
 
 from dsl.speech import Speech, speeches
-from dsl.timeline import Call, Cut, Raw, TokenLogprob
+from dsl.timeline import Call, Cut, TokenLogprob
 from mockllm.apis import identifiers
 from mockllm.apis.answer import Answer
 from mockllm.apis.dialects import DIALECTS
-from mockllm.apis.serialise import pretty
-from mockllm.apis.usage import usage
+from mockllm.apis.replies import raw_body
+from mockllm.apis.serialise import compact, indented, utf8
+from mockllm.apis.usage import usage, usage_object
 
 # Reasoning models leave `logprobs` out and have no fingerprint (seen with the gpt-5 family).
 _REASONING = re.compile(r"(?:ft:)?(?:o\d|gpt-(?:[5-9]|\d\d))")
+
+# The margin that the object's keys stand at.
+_MARGIN = "\n  "
+
+_HOLE = identifiers.HOLE.encode("ascii")
 
 # What a script's `meta` cannot set: other statements do, or it is meant for the other API.
 _SPOKEN = {"choices", "usage", "obfuscation", "error_event"}
@@ -24,26 +31,50 @@ _SPOKEN = {"choices", "usage", "obfuscation", "error_event"}
 def completion(answer: Answer) -> bytes:
     """The body of an answer in one piece; a script's raw bytes are the body instead."""
     timeline = answer.timeline
-    raw = [event.data for event in timeline.events if isinstance(event, Raw)]
-    if raw:
-        return b"".join(raw)
+    raw = raw_body(timeline)
+    if raw is not None:
+        return raw
     heads, extra = metadata(answer, "chat.completion")
     said, copies = spoken_choices(answer)
-    choices = [
+    choices = timeline.once(("choices", traits(answer)), lambda: indented(_choices(answer), _MARGIN))
+    told = compact if not timeline.meta else _told  # only a script's own may be anything
+    text = (
+        f'{{\n  "id": {told(heads["id"])},\n  "object": {told(heads["object"])}'
+        f',\n  "created": {told(heads["created"])},\n  "model": {told(heads["model"])},\n  "choices": {choices}'
+        f',\n  "usage": {usage_text(*usage(answer, said.values(), copies))}'
+        f',\n  "service_tier": {told(heads["service_tier"])}'
+        f',\n  "system_fingerprint": {told(heads["system_fingerprint"])}'
+        f"{''.join(f',{_MARGIN}{compact(key)}: {_told(value)}' for key, value in extra.items())}\n}}\n"
+    )
+    return identifiers.fill(utf8(text).split(_HOLE), answer.random)
+
+
+def _told(value: Any) -> str:
+    """A value of the object."""
+    return indented(value, _MARGIN)
+
+
+@lru_cache(maxsize=1024)
+def usage_text(prompt: int, completion: int, cached: int, reasoning: int) -> str:
+    """The `usage` object in a body."""
+    return indented(usage_object(prompt, completion, cached, reasoning), _MARGIN)
+
+
+def traits(answer: Answer) -> Hashable:
+    """What an encoding of choices depends on, beside the timeline."""
+    request = answer.request
+    bare = not request.tools and not request.n
+    return (
+        is_reasoning(request.model),
+        None if bare else (request.n, request.tool_choice, uses_functions(answer), custom_tools(answer)),
+    )
+
+
+def _choices(answer: Answer) -> list[dict[str, Any]]:
+    said, copies = spoken_choices(answer)
+    return [
         _choice(answer, index, speech) for first, speech in said.items() for index in range(first, first + copies)
     ]
-    value = {
-        "id": heads["id"],
-        "object": heads["object"],
-        "created": heads["created"],
-        "model": heads["model"],
-        "choices": choices,
-        "usage": usage(answer, said.values(), copies),
-        "service_tier": heads["service_tier"],
-        "system_fingerprint": heads["system_fingerprint"],
-        **extra,
-    }
-    return pretty(value) + b"\n"
 
 
 def metadata(answer: Answer, kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -74,7 +105,8 @@ def is_reasoning(model: str | None) -> bool:
 
 def spoken_choices(answer: Answer) -> tuple[dict[int, Speech], int]:
     """What is said by choice, and how often: a script that speaks for choice 0 alone speaks for all `n`."""
-    said = speeches(answer.timeline.events)
+    timeline = answer.timeline
+    said = timeline.once("speeches", lambda: speeches(timeline.events))
     return said, (answer.request.n or 1) if list(said) == [0] else 1
 
 
@@ -97,9 +129,10 @@ def custom_tools(answer: Answer) -> frozenset[str]:
     return frozenset(tool["custom"]["name"] for tool in tools if tool["type"] == "custom")
 
 
-def opened_call(answer: Answer, call: Call, custom: Set[str], arguments: str = "") -> dict[str, Any]:
-    """A tool call with its identifier, as in a message and in the chunk that opens it."""
-    name = identifiers.tool_call(answer.random) if call.id is None else call.id
+def opened_call(call: Call, custom: Set[str], arguments: str = "") -> dict[str, Any]:
+    """A tool call with its identifier, which `identifiers.fill` may have yet to draw: as in a message, and in the
+    chunk that opens it."""
+    name = identifiers.tool_call_later() if call.id is None else call.id
     if call.name in custom:
         return {"id": name, "type": "custom", "custom": {"name": call.name, "input": arguments}}
     return {"id": name, "type": "function", "function": {"name": call.name, "arguments": arguments}}
@@ -140,7 +173,7 @@ def _message(answer: Answer, speech: Speech) -> dict[str, Any]:
         message["function_call"] = {"name": calls[0].call.name, "arguments": calls[0].arguments}
     elif calls:
         custom, dialect = custom_tools(answer), DIALECTS[answer.timeline.dialect]
-        opened = [opened_call(answer, each.call, custom, each.arguments) for each in calls]
+        opened = [opened_call(each.call, custom, each.arguments) for each in calls]
         message["tool_calls"] = [dialect.in_body(number, call) for number, call in enumerate(opened)]
     message["refusal"] = "".join(speech.refusals) if speech.refusals else None
     message["annotations"] = []

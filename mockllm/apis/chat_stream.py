@@ -1,7 +1,8 @@
 """A timeline as `chat.completion.chunk`s.
 
-Every chunk is one `Frame`, encoded when the transport asks for it. All that does not change from chunk to
-chunk is encoded once, so that a piece of text costs one quoting and one join.
+Every chunk is one `Frame`, encoded when the transport asks for it. It is a head, which all chunks of an answer
+share, the JSON text behind it, and its obfuscation. Of an answer that is the same every time the texts are kept,
+and what is due at the same instant leaves as one frame.
 
 A choice opens with its first event: the chunk that names the role comes at the same time and in front of it.
 Its last chunk comes with the script's `finish`, else with the end.
@@ -9,10 +10,11 @@ Its last chunk comes with the script's `finish`, else with the end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import NamedTuple
 
+from dsl.records import Record
 from dsl.speech import Speech
 from dsl.timeline import (
     Arguments,
@@ -39,13 +41,15 @@ from mockllm.apis.chat_object import (
     opened_call,
     spoken_choices,
     token_logprobs,
+    traits,
     uses_functions,
 )
 from mockllm.apis.dialects import DIALECTS, STANDARD
-from mockllm.apis.identifiers import alphanumerics
+from mockllm.apis.identifiers import HOLE, fill
+from mockllm.apis.obfuscation import Obfuscation
 from mockllm.apis.replies import head_alone, own_frame
 from mockllm.apis.serialise import compact, utf8
-from mockllm.apis.usage import usage
+from mockllm.apis.usage import usage, usage_object
 from mockllm.transports.frames import Frame, Part
 
 _ROLE_WITH_TEXT = '{"role":"assistant","content":"","refusal":null}'
@@ -60,6 +64,32 @@ class Framing(NamedTuple):
 
 
 SSE = Framing("data: ", "\n\n")
+
+
+# In bytes: a run of chunks, and about what their heads add to each.
+_LARGEST_RUN = 50_000
+_HEAD = 256
+
+
+class _Text(Record, frozen=True):
+    """The JSON text of a chunk behind its head, up to its obfuscation. Between its pieces it has holes."""
+
+    at: float
+    pieces: tuple[bytes, ...]
+    length: int  # with its holes filled
+
+
+class _Run(Record, frozen=True):
+    """Chunks that are due at the same instant."""
+
+    at: float
+    texts: tuple[_Text, ...]
+
+
+class _Usage(Record, frozen=True):
+    """The chunk that tells the usage, which the request has a part in."""
+
+    at: float
 
 
 def parts(answer: Answer, framing: Framing = SSE) -> Iterator[Part]:
@@ -109,16 +139,56 @@ class _Stream:
         options = answer.body.get("stream_options") or {}
         self.with_usage = bool(options.get("include_usage"))
         self.obfuscated = options.get("include_obfuscation") is not False
+        self.obfuscation = Obfuscation(answer.random)
         self.custom = custom_tools(answer)
         self.no_logprobs = "" if is_reasoning(answer.request.model) else ',"logprobs":null'
-        # What the framing adds to the length of a chunk, less the two characters that close it.
-        self.outside = len(framing.before) - len('"}')
-        self.head = f'{framing.before}{compact(heads)[:-1]},"choices":['
+        self.head = utf8(f'{framing.before}{compact(heads)[:-1]},"choices":[')
         self.extra = f",{compact(extra)[1:-1]}" if extra else ""
         no_usage = ',"usage":null' if self.with_usage else ""
-        self.tail = f"]{no_usage}{self.extra}"
+        self.tail = f"]{no_usage}{self.extra}" + (',"obfuscation":"' if self.obfuscated else "")
+        self.close = utf8(('"}' if self.obfuscated else "}") + framing.after)
+        # What a chunk's text must be long, modulo 16, to need no obfuscation.
+        self.fit = 1 - len(self.head) + len(framing.before) - len('"}')
+
+    # -- chunks with their heads
 
     def parts(self) -> Iterator[Part]:
+        timeline = self.answer.timeline
+        if timeline.kept is None:
+            return map(self.part, self.texts())
+        runs = self.framing is SSE and timeline.split is None
+        key = "chunks", self.framing, self.with_usage, self.obfuscated, traits(self.answer)
+        texts = timeline.once(key, lambda: tuple(_runs(self.texts()) if runs else self.texts()))
+        return map(self.part, texts)
+
+    def part(self, text: Part | _Text | _Run | _Usage) -> Part:
+        match text:
+            case _Text(at=at):
+                return Frame(at, self.head + self.whole(text) + self.close)
+            case _Run(at=at, texts=texts):
+                between = self.close + self.head
+                return Frame(at, self.head + between.join(map(self.whole, texts)) + self.close, len(texts))
+            case _Usage(at=at):
+                counts = usage(self.answer, self.said.values(), self.copies)
+                hidden = ',"obfuscation":"' if self.obfuscated else ""
+                told = utf8(f'],"usage":{compact(usage_object(*counts))}{self.extra}{hidden}')
+                return self.part(_Text(at, (told,), len(told)))
+            case _:
+                return text
+
+    def whole(self, text: _Text) -> bytes:
+        """The text of a chunk with what is drawn for it.
+
+        Obfuscation hides how long the content is: the length of the JSON text becomes 1 modulo 16 bytes. The
+        real API does so on every chunk of every recording.
+        """
+        pieces = text.pieces
+        told = fill(pieces, self.answer.random)
+        return told + self.obfuscation.next((self.fit - text.length) & 15) if self.obfuscated else told
+
+    # -- the texts of chunks
+
+    def texts(self) -> Iterator[Part | _Text | _Usage]:
         for event in self.answer.timeline.events:
             if isinstance(event, Said):
                 voices = self.voices[event.choice]
@@ -142,7 +212,7 @@ class _Stream:
             yield from head_alone(self.answer.timeline)
         yield self.answer.ending
 
-    def open(self, at: float) -> Iterator[Frame]:
+    def open(self, at: float) -> Iterator[_Text]:
         """The role chunks of the choices that begin at the time `at`, or that the end finds silent."""
         for voice in self.all_voices():
             first = voice.speech.first
@@ -150,7 +220,7 @@ class _Stream:
                 voice.opened = True
                 yield self.opening(at, voice)
 
-    def opening(self, at: float, voice: _Voice) -> Frame:
+    def opening(self, at: float, voice: _Voice) -> _Text:
         speech = voice.speech
         logprobs = None if speech.logprobs is None else compact(token_logprobs(()))
         if isinstance(speech.first, Call) and voice.opens_with_call:
@@ -162,7 +232,7 @@ class _Stream:
             role = _ROLE_WITH_TEXT
         return self.chunk(at, voice, role, logprobs)
 
-    def say(self, event: Said, voice: _Voice) -> Frame:
+    def say(self, event: Said, voice: _Voice) -> _Text:
         """The chunk of one event for one choice."""
         logprobs, reason = None, "null"
         match event:
@@ -189,16 +259,16 @@ class _Stream:
         """The delta that opens a call."""
         if self.functions:
             return compact({"function_call": {"name": event.name, "arguments": ""}})
-        return self.dialect.opening(event.index, opened_call(self.answer, event, self.custom))
+        return self.dialect.opening(event.index, opened_call(event, self.custom))
 
-    def name_late(self, event: Call | Arguments, voice: _Voice) -> Iterator[Frame]:
+    def name_late(self, event: Call | Arguments, voice: _Voice) -> Iterator[_Text]:
         """The chunks of a call whose name follows the first fragment of its arguments, if it has one."""
         called = voice.speech.calls.get(event.index)
         if called is None or event.index in voice.named or not called.fragments:
             yield self.say(event, voice)
         elif isinstance(event, Arguments):
             voice.named.add(event.index)
-            call = opened_call(self.answer, called.call, self.custom)
+            call = opened_call(called.call, self.custom)
             for delta in self.dialect.named_late(event.index, call, event.text):
                 yield self.chunk(event.at, voice, delta)
 
@@ -215,7 +285,7 @@ class _Stream:
             return f'{{"tool_calls":[{{"index":{event.index},"custom":{{"input":{fragment}}}}}]}}'
         return f'{{"tool_calls":[{{"index":{event.index},"function":{{"arguments":{fragment}}}}}]}}'
 
-    def end(self, at: float) -> Iterator[Frame]:
+    def end(self, at: float) -> Iterator[Frame | _Text | _Usage]:
         """The last chunk of each choice that the script did not finish, the usage, and the terminal."""
         yield from self.open(at)
         for voice in self.all_voices():
@@ -223,8 +293,7 @@ class _Stream:
                 reason = finish_reason(self.answer, bool(voice.speech.calls))
                 yield self.chunk(at, voice, "{}", reason=compact(reason))
         if self.with_usage:
-            counts = compact(usage(self.answer, self.said.values(), self.copies))
-            yield self.frame(at, f'{self.head}],"usage":{counts}{self.extra}')
+            yield _Usage(at)
         yield Frame(at, utf8(f"{self.framing.before}[DONE]{self.framing.after}"))
 
     def all_voices(self) -> Iterator[_Voice]:
@@ -232,20 +301,29 @@ class _Stream:
 
     def chunk(
         self, at: float, voice: _Voice, delta: str, logprobs: str | None = None, reason: str = "null"
-    ) -> Frame:
+    ) -> _Text:
         weighed = self.no_logprobs if logprobs is None else f',"logprobs":{logprobs}'
-        choice = f'{{"index":{voice.index},"delta":{delta}{weighed},"finish_reason":{reason}}}'
-        return self.frame(at, f"{self.head}{choice}{self.tail}")
+        text = f'{{"index":{voice.index},"delta":{delta}{weighed},"finish_reason":{reason}}}{self.tail}'
+        if HOLE not in text:
+            told = utf8(text)
+            return _Text(at, (told,), len(told))
+        pieces = tuple(map(utf8, text.split(HOLE)))
+        return _Text(at, pieces, sum(map(len, pieces)) + (len(pieces) - 1) * len(HOLE))
 
-    def frame(self, at: float, text: str) -> Frame:
-        """One event from the text of a chunk that still lacks its closing brace.
 
-        Obfuscation hides how long the content is: the length of the JSON text becomes 1 modulo 16 bytes. The
-        real API does so on every chunk of every recording.
-        """
-        if not self.obfuscated:
-            return Frame(at, utf8(f"{text}}}{self.framing.after}"))
-        opened = f'{text},"obfuscation":"'
-        length = (len(opened) if opened.isascii() else len(utf8(opened))) - self.outside
-        padding = alphanumerics(self.answer.random, (1 - length) % 16)
-        return Frame(at, utf8(f'{opened}{padding}"}}{self.framing.after}'))
+def _runs(texts: Iterable[Part | _Text | _Usage]) -> Iterator[Part | _Run | _Usage]:
+    """The texts that are due at the same instant together; so many that one write can carry them."""
+    due: list[_Text] = []
+    size = 0
+    for text in texts:
+        chunk = text if isinstance(text, _Text) else None
+        if due and (chunk is None or chunk.at != due[0].at or size + chunk.length > _LARGEST_RUN):
+            yield _Run(due[0].at, tuple(due))
+            due, size = [], 0
+        if chunk is not None:
+            due.append(chunk)
+            size += chunk.length + _HEAD
+        else:
+            yield text  # type: ignore[misc]  # not a chunk's
+    if due:
+        yield _Run(due[0].at, tuple(due))

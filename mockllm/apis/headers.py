@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from random import Random
 
 from dsl.limits import spoken
@@ -14,14 +14,21 @@ from mockllm.transports.frames import Headers
 _UNLIMITED = (Budget("requests", 10_000, 9_999, 0.006), Budget("tokens", 200_000, 199_000, 0.3))
 
 
-def rate_limits(budgets: Iterable[Budget] = ()) -> Headers:
+def rate_limits(budgets: Sequence[Budget] = ()) -> Headers:
     """The headers that tell the rate limits: those of a script where it has some, and no others then."""
-    known = {budget.kind: budget for budget in tuple(budgets) or _UNLIMITED}
+    return _told(tuple(budgets)) if budgets else _TOLD_UNLIMITED
+
+
+def _told(budgets: tuple[Budget, ...]) -> Headers:
+    known = {budget.kind: budget for budget in budgets}
     return (
         *((f"x-ratelimit-limit-{kind}", str(budget.limit)) for kind, budget in known.items()),
         *((f"x-ratelimit-remaining-{kind}", str(budget.remaining)) for kind, budget in known.items()),
         *((f"x-ratelimit-reset-{kind}", spoken(budget.reset)) for kind, budget in known.items()),
     )
+
+
+_TOLD_UNLIMITED = _told(_UNLIMITED)
 
 
 def response_headers(

@@ -5,8 +5,14 @@ All come from the `random.Random` passed in, so that one seed gives one answer.
 
 from __future__ import annotations
 
+import secrets
 from binascii import b2a_base64
+from collections.abc import Sequence
 from random import Random
+
+# Stands in an encoded text for the characters of a tool call's identifier, which are drawn when it is sent. It is
+# new in each process, so that nothing that a script or a client says can be taken for it.
+HOLE = secrets.token_hex(12)
 
 _LETTERS = bytes.maketrans(b"+/", b"aZ")
 
@@ -26,7 +32,22 @@ def chat_completion(random: Random) -> str:
 
 
 def tool_call(random: Random) -> str:
-    return "call_" + alphanumerics(random, 24)
+    return "call_" + alphanumerics(random, len(HOLE))
+
+
+def tool_call_later() -> str:
+    """An identifier of a tool call that `fill` draws."""
+    return "call_" + HOLE
+
+
+def fill(pieces: Sequence[bytes], random: Random) -> bytes:
+    """The text that was split at its holes, with what belongs there."""
+    if len(pieces) == 1:
+        return pieces[0]
+    filled = [pieces[0]]
+    for piece in pieces[1:]:
+        filled += alphanumerics(random, len(HOLE)).encode("ascii"), piece
+    return b"".join(filled)
 
 
 def stem(random: Random) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from random import Random
 from typing import NamedTuple
 
@@ -70,6 +71,16 @@ def head_alone(timeline: Timeline) -> Iterator[Part]:
         yield Frame(ending.at, b"")
 
 
+def raw_body(timeline: Timeline) -> bytes | None:
+    """The body that a script writes itself, if it does: its raw bytes, of an answer in one piece."""
+    return timeline.once("raw", partial(_raw_body, timeline))
+
+
+def _raw_body(timeline: Timeline) -> bytes | None:
+    raw = [event.data for event in timeline.events if isinstance(event, Raw)]
+    return b"".join(raw) if raw else None
+
+
 def first_byte(answer: Answer) -> float:
     """When the first byte is due, in seconds: a stream's head waits for it."""
     events = answer.timeline.events
@@ -89,8 +100,12 @@ class Brakes(NamedTuple):
 
 
 def brakes(answer: Answer) -> Brakes:
+    return answer.timeline.once("brakes", partial(_brakes, answer.timeline))
+
+
+def _brakes(timeline: Timeline) -> Brakes:
     found = Brakes()
-    for event in answer.timeline.events:
+    for event in timeline.events:
         if isinstance(event, ByteLimit):
             found = found._replace(limit=event)
         elif isinstance(event, ByteRate):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dsl.timeline import Cut, End, Fail, Raw
+from dsl.timeline import Cut, End, Fail
 from mockllm.apis import errors
 from mockllm.apis.answer import Answer
 from mockllm.apis.headers import rate_limits, response_headers
-from mockllm.apis.replies import error_reply, in_one_piece
+from mockllm.apis.replies import error_reply, in_one_piece, raw_body
 from mockllm.apis.responses_object import body
 from mockllm.apis.responses_output import Output
 from mockllm.apis.responses_stream import failure, parts
@@ -68,9 +68,9 @@ def _whole(output: Output) -> bytes:
     A clean cut is a response that has not ended, as a stream without a terminal event leaves it behind.
     """
     timeline = output.answer.timeline
-    raw = [event.data for event in timeline.events if isinstance(event, Raw)]
-    if raw:
-        return b"".join(raw)
+    raw = raw_body(timeline)
+    if raw is not None:
+        return raw
     ending = timeline.ending
     if isinstance(ending, Cut) and ending.clean:
         return body(output, "in_progress", {"output": output.values("in_progress")})

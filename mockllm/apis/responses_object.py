@@ -29,7 +29,6 @@ _ORDER = (
     "top_p truncation usage user metadata"
 ).split()
 _OPTIONAL = {"billing", "conversation", "prompt", "prompt_cache_options"}
-_KNOWN = set(_ORDER)
 
 # What a script's `meta` cannot set: other statements do, or it is meant for the encoder.
 _SPOKEN = {"output", "usage", "error_event"}
@@ -102,25 +101,26 @@ class Form:
     def __init__(self, encode: Callable[[Any], str], opening: str, colon: str, comma: str, closing: str) -> None:
         self.encode = encode
         self.opening, self.colon, self.comma, self.closing = opening, colon, comma, closing
+        # A key that is not there yet has an empty text: it keeps its place in the order.
         self._defaults = {
-            reasoning: {key: encode(value) for key, value in defaults.items()}
+            reasoning: {key: self.member(key, defaults[key]) if key in defaults else "" for key in _ORDER}
             for reasoning, defaults in ((True, _REASONING_DEFAULTS), (False, _DEFAULTS))
         }
 
+    def member(self, key: str, value: Any) -> str:
+        """A key with its value."""
+        return f"{compact(key)}{self.colon}{self.encode(value)}"
+
     def texts(self, output: Output) -> dict[str, str]:
-        """The text of each value of the object as it is from first to last; `status` and the like are to come."""
+        """The members of the object as they are from first to last; `status` and the like are to come."""
         texts = self._defaults[is_reasoning(output.answer.request.model)].copy()
-        encode = self.encode
         for key, value in echo(output).items():
             if value is not None or key not in _OPTIONAL:
-                texts[key] = encode(value)
+                texts[key] = self.member(key, value)
         return texts
 
     def join(self, texts: Mapping[str, str]) -> str:
-        colon = self.colon
-        parts = [f'"{key}"{colon}{texts[key]}' for key in _ORDER if key in texts]
-        parts += [f"{compact(key)}{colon}{texts[key]}" for key in texts if key not in _KNOWN]
-        return f"{self.opening}{self.comma.join(parts)}{self.closing}"
+        return f"{self.opening}{self.comma.join(filter(None, texts.values()))}{self.closing}"
 
 
 COMPACT = Form(compact, "{", ":", ",", "}")
@@ -163,7 +163,7 @@ def set_state(texts: dict[str, str], state: Json, form: Form, output: Output) ->
     meta = output.answer.timeline.meta
     for key, value in state.items():
         if key not in meta or key in _SPOKEN:
-            texts[key] = form.encode(value)
+            texts[key] = form.member(key, value)
 
 
 def stage(output: Output, status: str) -> Json:

@@ -11,22 +11,27 @@ own. Only the first choice is seen, for this API has no others.
 * **Phases.** Beside reasoning, messages have a `phase`: `final_answer` for the last item, `commentary` for those
   before it.
 * **Identifiers** are all drawn here, in the order of the items, and before anything else of an answer: so an
-  answer has the same ones streamed and in one piece.
+  answer has the same ones streamed and in one piece. All else about an output is its shape, which is kept of an
+  answer that is the same every time.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import cached_property
+from random import Random
+from typing import Any, NamedTuple
 
 from dsl import tokens
 from dsl.request import Messages
 from dsl.timeline import Arguments, Call, Event, Finish, Refuse, Said, Text, Think, TokenLogprob
 from mockllm.apis import identifiers
 from mockllm.apis.answer import Answer
+from mockllm.apis.holes import mark
+from mockllm.apis.serialise import compact, utf8
 from mockllm.apis.usage import response_usage
 
 _HEADING = re.compile(r"\*\*[^\s*][^*\n]*\*\*(?:\n|\Z)")
@@ -64,11 +69,16 @@ class Part:
 
 @dataclass(slots=True)
 class Item:
-    """An item of the output, the `index`th; `last` is the number of its last event."""
+    """An item of the output, the `index`th; `last` is the number of its last event.
+
+    In a shape it has no identifiers yet but a call's that the script gives; one that is to be encrypted says so by
+    an empty text. `at` is when it begins, in seconds.
+    """
 
     kind: str
     index: int
-    id: str
+    at: float
+    id: str = ""
     call_id: str | None = None
     name: str | None = None
     encrypted: str | None = None
@@ -80,6 +90,27 @@ class Item:
         part = Part(kind, len(self.parts))
         self.parts.append(part)
         return part
+
+    def named(self, stem: str, created: int, random: Random) -> Item:
+        """The item with its identifiers."""
+        name = identifiers.stored(_PREFIXES[self.kind], stem, created + int(self.at), random)
+        encrypted, call_id = self.encrypted, self.call_id
+        if encrypted is not None:
+            encrypted = "gAAAAAB" + identifiers.alphanumerics(random, 93)
+        if call_id is None and self.name is not None:
+            call_id = identifiers.tool_call(random)
+        return Item(
+            self.kind,
+            self.index,
+            self.at,
+            name,
+            call_id,
+            self.name,
+            encrypted,
+            self.phase,
+            self.last,
+            self.parts,
+        )
 
     def value(self, status: str = "completed", *, empty: bool = False) -> dict[str, Any]:
         """The item as JSON: whole, or as it is added, `empty`. Keys in the order of the wire."""
@@ -107,14 +138,77 @@ class Item:
 Place = tuple[Item, Part | None]
 
 
+class Traits(NamedTuple):
+    """What the shape of an output depends on, beside the timeline: what the client asks for."""
+
+    summary: bool
+    encrypted: bool
+    logprobs: bool
+    custom: frozenset[str]
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> Traits:
+        reasoning = body.get("reasoning") or {}
+        included = body.get("include") or ()
+        return cls(
+            bool(reasoning.get("summary") or reasoning.get("generate_summary")),
+            ENCRYPTED in included,
+            LOGPROBS in included,
+            frozenset(tool["name"] for tool in body.get("tools") or () if tool["type"] == "custom"),
+        )
+
+
+class Shape:
+    """The output of a timeline, without identifiers.
+
+    Attributes:
+        items: the output items, in order.
+        finish: the script's own finish reason, if it has one.
+        places: for each event of the timeline the numbers of the item and of the part that it adds to, or None.
+        counts: the tokens that are said in all, and of these in thoughts.
+    """
+
+    def __init__(self, events: Sequence[Event], traits: Traits) -> None:
+        self.items: list[Item] = []
+        self.finish: str | None = None
+        self._finder = _Finder(self, events, traits)
+        self.places = [self._hear(number, event) for number, event in enumerate(events)]
+        if any(item.kind == "reasoning" for item in self.items):
+            for item in self.items:
+                if item.kind == "message":
+                    item.phase = "final_answer" if item is self.items[-1] else "commentary"
+        del self._finder
+
+    @cached_property
+    def counts(self) -> tuple[int, int]:
+        counted = [(_count(item), item.kind == "reasoning") for item in self.items]
+        return sum(count for count, _ in counted), sum(count for count, thoughts in counted if thoughts)
+
+    def _hear(self, number: int, event: Event) -> tuple[int, int | None] | None:
+        if not isinstance(event, Said) or event.choice != 0:
+            return None
+        if isinstance(event, Finish):
+            self.finish = event.reason
+            return None
+        place = self._finder.place(number, event)
+        if place is None:
+            return None
+        item, part = place
+        item.last = number
+        if part is None:
+            return item.index, None
+        part.last = number
+        return item.index, part.index
+
+
 class Output:
     """The output of one answer.
 
     Attributes:
         id: the identifier of the response, its script's if it sets one.
         stem: what it has in common with the identifiers of its items.
+        traits, shape: what it was made of.
         items: the output items, in order.
-        places: for each event of the timeline the item and part that it adds to, or None.
     """
 
     def __init__(self, answer: Answer) -> None:
@@ -123,18 +217,46 @@ class Output:
         drawn = identifiers.stored("resp", self.stem, answer.created, answer.random)
         given = answer.timeline.meta.get("id")
         self.id: str = given if isinstance(given, str) else drawn
-        self.items: list[Item] = []
-        self.finish: str | None = None
         self._input_tokens: int | None = None
-        self._finder = _Finder(self)
-        self.places: list[Place | None] = [
-            self._hear(number, e) for number, e in enumerate(answer.timeline.events)
+        self.traits = traits = Traits.of(answer.body)
+        events = answer.timeline.events
+        self.shape = answer.timeline.once(("shape", traits), lambda: Shape(events, traits))
+        self.items = [item.named(self.stem, answer.created, answer.random) for item in self.shape.items]
+
+    @property
+    def places(self) -> Iterator[Place | None]:
+        """For each event of the timeline the item and part that it adds to, or None."""
+        for place in self.shape.places:
+            if place is None:
+                yield None
+            else:
+                item = self.items[place[0]]
+                yield item, None if place[1] is None else item.parts[place[1]]
+
+    def with_holes(self) -> Output:
+        """The same output with marks in place of its items' identifiers (see `mockllm.apis.holes`)."""
+        changed = self.with_answer(replace(self.answer, random=Random(0)))  # what is drawn for it is for nobody
+        changed.items = [
+            replace(
+                item,
+                id=mark(f"id{item.index}"),
+                call_id=mark(f"call{item.index}") if item.call_id is not None else None,
+                encrypted=mark(f"secret{item.index}") if item.encrypted is not None else None,
+            )
+            for item in self.items
         ]
-        if any(item.kind == "reasoning" for item in self.items):
-            for item in self.items:
-                if item.kind == "message":
-                    item.phase = "final_answer" if item is self.items[-1] else "commentary"
-        del self._finder
+        return changed
+
+    def drawn(self) -> dict[str, bytes]:
+        """What belongs into the holes."""
+        found = {}
+        for item in self.items:
+            found[f"id{item.index}"] = compact(item.id)[1:-1].encode()
+            if item.call_id is not None:
+                found[f"call{item.index}"] = utf8(compact(item.call_id)[1:-1])
+            if item.encrypted is not None:
+                found[f"secret{item.index}"] = item.encrypted.encode()
+        return found
 
     def with_answer(self, answer: Answer) -> Output:
         """The same output of another answer, whose events say the same."""
@@ -157,7 +279,7 @@ class Output:
     @property
     def incomplete(self) -> str | None:
         """Why the response is incomplete, or None if it is not."""
-        return _INCOMPLETE.get(self.finish or "")
+        return _INCOMPLETE.get(self.shape.finish or "")
 
     def values(self, status: str = "completed") -> list[dict[str, Any]]:
         """All items as JSON; `status` is that of the one that was said last."""
@@ -166,46 +288,30 @@ class Output:
 
     def usage(self) -> dict[str, Any]:
         given = self.answer.timeline.usage
-        thoughts = sum(_count(item) for item in self.items if item.kind == "reasoning")
-        said = given["output"] if "output" in given else sum(map(_count, self.items))
+        said, thoughts = self.shape.counts
         asked = given["input"] if "input" in given else self.input_tokens()
-        return response_usage(asked, said, given.get("cached", 0), given.get("reasoning", thoughts))
+        output = given.get("output", said)
+        return response_usage(asked, output, given.get("cached", 0), given.get("reasoning", thoughts))
 
     def input_tokens(self) -> int:
         if self._input_tokens is None:
             self._input_tokens = self.answer.request.messages.tokens
         return self._input_tokens
 
-    def _hear(self, number: int, event: Event) -> Place | None:
-        if not isinstance(event, Said) or event.choice != 0:
-            return None
-        if isinstance(event, Finish):
-            self.finish = event.reason
-            return None
-        place = self._finder.place(number, event)
-        if place is not None:
-            item, part = place
-            item.last = number
-            if part is not None:
-                part.last = number
-        return place
+    def know_input_tokens(self, count: int) -> None:
+        """Take a count for the one that the request has, which lacks its messages."""
+        self._input_tokens = count
 
 
 class _Finder:
     """Finds the place of each event, and makes it where there is none yet."""
 
-    def __init__(self, output: Output) -> None:
-        self.output = output
-        body = output.answer.body
-        reasoning = body.get("reasoning") or {}
-        included = body.get("include") or ()
-        self.summary = bool(reasoning.get("summary") or reasoning.get("generate_summary"))
-        self.encrypted = ENCRYPTED in included
-        self.logprobs = LOGPROBS in included
-        self.custom = {tool["name"] for tool in body.get("tools") or () if tool["type"] == "custom"}
+    def __init__(self, shape: Shape, events: Sequence[Event], traits: Traits) -> None:
+        self.items = shape.items
+        self.summary, self.encrypted, self.logprobs, self.custom = traits
         self.calls: dict[int, Item] = {}
         self.current: Item | None = None
-        self.headings = _headings(output.answer.timeline.events) if self.summary else frozenset()
+        self.headings = _headings(events) if self.summary else frozenset()
 
     def place(self, number: int, event: Said) -> Place | None:
         match event:
@@ -244,8 +350,7 @@ class _Finder:
 
     def call(self, event: Call) -> Item:
         item = self.add("custom_tool_call" if event.name in self.custom else "function_call", event)
-        drawn = identifiers.tool_call(self.output.answer.random) if event.id is None else event.id
-        item.call_id, item.name = drawn, event.name
+        item.call_id, item.name = event.id, event.name
         item.part("arguments")
         self.calls[event.index] = item
         return item
@@ -256,13 +361,10 @@ class _Finder:
         return current if current is not None and current.kind == kind else self.add(kind, event)
 
     def add(self, kind: str, event: Said) -> Item:
-        output, answer = self.output, self.output.answer
-        created = answer.created + int(event.at)
-        name = identifiers.stored(_PREFIXES[kind], output.stem, created, answer.random)
-        item = self.current = Item(kind, len(output.items), name)
+        item = self.current = Item(kind, len(self.items), event.at)
         if kind == "reasoning" and self.encrypted:
-            item.encrypted = "gAAAAAB" + identifiers.alphanumerics(answer.random, 93)
-        output.items.append(item)
+            item.encrypted = ""
+        self.items.append(item)
         return item
 
 
@@ -277,7 +379,7 @@ def _token(token: str, logprob: float) -> dict[str, Any]:
     return {"token": token, "logprob": logprob, "bytes": list(token.encode("utf-8", "replace"))}
 
 
-def _headings(events: tuple[Event, ...]) -> frozenset[int]:
+def _headings(events: Iterable[Event]) -> frozenset[int]:
     """The numbers of the thoughts at whose start a line in bold begins; it may go on in the thoughts behind."""
     thoughts = [
         (number, event.text)

@@ -11,20 +11,23 @@
   a form fails inside the stream even before it has said anything.
 
 Every event is one `Frame`, encoded when the transport asks for it. All that does not change from delta to delta is
-encoded once for each part.
+encoded once for each part. Of an answer that is the same every time the events are kept with holes for what is
+drawn (`mockllm.apis.holes`), and what is due at the same instant leaves as one frame.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from dsl.records import Record
 from dsl.timeline import ByteLimit, ByteRate, Call, Close, Comment, Cut, Event, Fail, Hang, Push, Raw, Reset, Text
 from mockllm.apis import errors
 from mockllm.apis.answer import Answer
 from mockllm.apis.errors import ApiError
-from mockllm.apis.identifiers import alphanumerics
+from mockllm.apis.holes import Hole, split_at_holes
+from mockllm.apis.obfuscation import Obfuscation
 from mockllm.apis.replies import head_alone, own_frame
 from mockllm.apis.responses_object import COMPACT, set_state, stage
 from mockllm.apis.responses_output import Item, Output, Part, Place, token_logprobs
@@ -84,6 +87,35 @@ _KINDS = {
 }
 
 
+# In bytes: events that leave together.
+_LARGEST_RUN = 50_000
+
+
+class _Event(Record, frozen=True):
+    """An event in pieces, of which some are drawn when it is sent."""
+
+    at: float
+    pieces: tuple[bytes | Hole, ...]
+
+
+class _Run(Record, frozen=True):
+    """Events that are due at the same instant."""
+
+    at: float
+    pieces: tuple[bytes | Hole, ...]
+    count: int
+
+
+class _Lifecycle(Record, frozen=True):
+    """An event that holds the whole response, which the request has a part in. `more` replaces values of it."""
+
+    at: float
+    kind: str
+    status: str
+    sequence: int
+    more: Mapping[str, Any] | None
+
+
 def parts(output: Output, wire: Wire = SSE) -> Iterator[StreamPart]:
     """The parts of a streamed answer, the last one its ending."""
     yield from _Stream(output, wire).parts()
@@ -133,6 +165,9 @@ class _Stream:
         self.voices: dict[int, _Voice] = {}  # of the items that are open: the part that is being said
         self.finished: list[Item] = []
         self.texts = COMPACT.texts(output)
+        self.latest: tuple[str, str] | None = None
+        self.drawn: Mapping[str, bytes] | None = None
+        self.obfuscation = Obfuscation(answer.random)
         self.background = bool(answer.body.get("background"))
         options = answer.body.get("stream_options") or {}
         self.obfuscated = options.get("include_obfuscation") is not False and not self.background
@@ -141,12 +176,57 @@ class _Stream:
 
     def parts(self) -> Iterator[StreamPart]:
         timeline = self.answer.timeline
+        if timeline.kept is None or isinstance(timeline.ending, Fail):
+            return map(self.part, self.events())
+        runs = self.wire.sse and timeline.split is None
+        key = "events", self.wire, self.obfuscated, self.background, self.output.traits
+        return map(self.part, timeline.once(key, lambda: tuple(self.kept_events(runs))))
+
+    def kept_events(self, runs: bool) -> Iterator[StreamPart | _Event | _Run | _Lifecycle]:
+        """The events with holes; those of one instant together if they may leave in `runs`."""
+        stream = _Stream(self.output.with_holes(), self.wire)
+        events = (
+            _Event(event.at, split_at_holes(event.pieces)) if isinstance(event, _Event) else event
+            for event in stream.events()
+        )
+        return _runs(events) if runs else events
+
+    def part(self, event: StreamPart | _Event | _Run | _Lifecycle) -> StreamPart:
+        match event:
+            case _Event(at=at, pieces=pieces):
+                return Frame(at, self.filled(pieces))
+            case _Run(at=at, pieces=pieces, count=count):
+                return Frame(at, self.filled(pieces), count)
+            case _Lifecycle(at=at, kind=kind, status=status, sequence=sequence, more=more):
+                return Frame(at, self.told(kind, {"response": self.response(status, more)}, sequence))
+            case _:
+                return event
+
+    def filled(self, pieces: Sequence[bytes | Hole]) -> bytes:
+        """The bytes with what is drawn for them."""
+        if len(pieces) == 1 and isinstance(pieces[0], bytes):
+            return pieces[0]
+        if self.drawn is None:
+            self.drawn = self.output.drawn()
+        drawn, hidden = self.drawn, self.obfuscation
+        return b"".join(
+            [
+                piece
+                if isinstance(piece, bytes)
+                else hidden.next(piece)
+                if isinstance(piece, int)
+                else drawn[piece]
+                for piece in pieces
+            ]
+        )
+
+    def events(self) -> Iterator[StreamPart | _Event | _Lifecycle]:
+        timeline = self.answer.timeline
         ending = timeline.ending
         silent = not timeline.speaks and isinstance(ending, Cut | Reset | Hang | Close)
         if not silent and not timeline.only_raw:
             yield from self.open()
-        for number, event in enumerate(timeline.events):
-            place = self.output.places[number]
+        for number, (event, place) in enumerate(zip(timeline.events, self.output.places, strict=True)):
             if place is not None:
                 yield from self.say(number, event, place)
             elif isinstance(event, Raw | Comment | Push):
@@ -161,13 +241,13 @@ class _Stream:
             yield from head_alone(timeline)
         yield self.answer.ending
 
-    def open(self) -> Iterator[Frame]:
+    def open(self) -> Iterator[_Lifecycle]:
         yield self.lifecycle(0.0, "created", "in_progress")
         if self.background:
             yield self.lifecycle(0.0, "queued", "queued")
         yield self.lifecycle(0.0, "in_progress", "in_progress")
 
-    def say(self, number: int, event: Event, place: Place) -> Iterator[Frame]:
+    def say(self, number: int, event: Event, place: Place) -> Iterator[_Event]:
         item, part = place
         for other in [*self.opened.values()]:
             if other is not item and other.last < number:
@@ -189,25 +269,21 @@ class _Stream:
         if not isinstance(event, Call):
             yield self.delta(event, voice)
 
-    def delta(self, event: Any, voice: _Voice) -> Frame:
+    def delta(self, event: Any, voice: _Voice) -> _Event:
         text: str = event.text
-        padding = ""
-        if self.obfuscated:
-            padding = f',"obfuscation":"{alphanumerics(self.answer.random, -len(text) % 16)}"'
         weighed = ""
         if isinstance(event, Text):
             known = event.logprobs if voice.part.logprobs else None
             weighed = f',"logprobs":{compact(token_logprobs(known))}' if known else ',"logprobs":[]'
         number = self.sequence
         self.sequence = number + 1
-        return Frame(
-            event.at,
-            utf8(
-                f"{voice.before}{compact(text)}{voice.middle}{weighed}{padding}{voice.after}{number}{voice.tail}"
-            ),
-        )
+        before = f"{voice.before}{compact(text)}{voice.middle}{weighed}"
+        after = f"{voice.after}{number}{voice.tail}"
+        if not self.obfuscated:
+            return _Event(event.at, (utf8(before + after),))
+        return _Event(event.at, (utf8(f'{before},"obfuscation":"'), -len(text) % 16, utf8(f'"{after}')))
 
-    def close(self, at: float, item: Item, status: str = "completed") -> Iterator[Frame]:
+    def close(self, at: float, item: Item, status: str = "completed") -> Iterator[_Event]:
         """The events that say that an item is done, and how."""
         voice = self.voices.pop(item.index, None)
         if voice is not None:
@@ -216,7 +292,7 @@ class _Stream:
         self.finished.append(item)
         yield self.item(at, "done", item.value(status), item)
 
-    def close_part(self, at: float, voice: _Voice) -> Iterator[Frame]:
+    def close_part(self, at: float, voice: _Voice) -> Iterator[_Event]:
         kind, part = voice.kind, voice.part
         whole = {kind.text: compact(part.text)}
         if part.kind == "output_text":
@@ -225,13 +301,13 @@ class _Stream:
         if kind.closed:
             yield self.event(at, kind.closed, voice.place | {"part": compact(part.value())})
 
-    def end(self, at: float) -> Iterator[Frame]:
+    def end(self, at: float) -> Iterator[_Event | _Lifecycle]:
         status = "incomplete" if self.output.incomplete else "completed"
         for item in [*self.opened.values()]:  # one at most: the others closed when its last piece came
             yield from self.close(at, item, status)
         yield self.lifecycle(at, status, status)
 
-    def fail(self, ending: Fail) -> Frame:
+    def fail(self, ending: Fail) -> _Event | _Lifecycle:
         error = failed(ending)
         form = failure(self.answer)
         if form == "failed":
@@ -246,21 +322,64 @@ class _Stream:
 
     # -- single events
 
-    def lifecycle(self, at: float, kind: str, status: str, more: dict[str, Any] | None = None) -> Frame:
+    def lifecycle(self, at: float, kind: str, status: str, more: Mapping[str, Any] | None = None) -> _Lifecycle:
         """An event that holds the whole response."""
-        texts = self.texts.copy()
-        set_state(texts, stage(self.output, status) | (more or {}), COMPACT, self.output)
-        return self.event(at, f"response.{kind}", {"response": COMPACT.join(texts)})
+        number = self.sequence
+        self.sequence = number + 1
+        return _Lifecycle(at, f"response.{kind}", status, number, more)
 
-    def item(self, at: float, what: str, value: dict[str, Any], item: Item) -> Frame:
+    def response(self, status: str, more: Mapping[str, Any] | None) -> str:
+        """The response at a status, as JSON text. Two events in a row may hold the same one."""
+        if self.latest is None or self.latest[0] != status:
+            texts = self.texts.copy()
+            set_state(texts, {**stage(self.output, status), **(more or {})}, COMPACT, self.output)
+            self.latest = status, COMPACT.join(texts)
+        return self.latest[1]
+
+    def item(self, at: float, what: str, value: dict[str, Any], item: Item) -> _Event:
         fields = {"item": compact(value), "output_index": str(item.index)}
         return self.event(at, f"response.output_item.{what}", fields)
 
-    def event(self, at: float, kind: str, fields: dict[str, str]) -> Frame:
+    def event(self, at: float, kind: str, fields: dict[str, str]) -> _Event:
+        number = self.sequence
+        self.sequence = number + 1
+        return _Event(at, (self.told(kind, fields, number),))
+
+    def told(self, kind: str, fields: dict[str, str], sequence: int) -> bytes:
         """An event from the JSON texts of its fields: its type, then all of them in the order of the alphabet."""
-        fields["sequence_number"] = str(self.sequence)
+        fields["sequence_number"] = str(sequence)
         if self.wire.lane is not None:
             fields["stream_id"] = compact(self.wire.lane)
-        self.sequence += 1
         data = ",".join([f'{{"type":"{kind}"', *(f'"{key}":{fields[key]}' for key in sorted(fields))])
-        return Frame(at, utf8(f"event: {kind}\ndata: {data}}}\n\n" if self.wire.sse else f"{data}}}"))
+        return utf8(f"event: {kind}\ndata: {data}}}\n\n" if self.wire.sse else f"{data}}}")
+
+
+def _runs(
+    events: Iterable[StreamPart | _Event | _Lifecycle],
+) -> Iterator[StreamPart | _Run | _Lifecycle]:
+    """The events that are due at the same instant together; so many that one write can carry them."""
+    at = 0.0
+    due: list[bytes | Hole] = []
+    size = count = 0
+
+    def run() -> _Run:
+        return _Run(at, tuple(due), count)
+
+    for event in events:
+        known = event if isinstance(event, _Event) else None
+        length = 0 if known is None else sum(len(piece) for piece in known.pieces if isinstance(piece, bytes))
+        if due and (known is None or known.at != at or size + length > _LARGEST_RUN):
+            yield run()
+            due, size, count = [], 0, 0
+        if known is None:
+            yield event  # type: ignore[misc]  # it is none of those
+            continue
+        at, size, count = known.at, size + length, count + 1
+        for piece in known.pieces:
+            last = due[-1] if due else None
+            if isinstance(piece, bytes) and isinstance(last, bytes):
+                due[-1] = last + piece
+            else:
+                due.append(piece)
+    if due:
+        yield run()

@@ -2,29 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import Any
+from collections.abc import Collection
+from typing import Any, NamedTuple
 
 from dsl.speech import Speech
 from mockllm.apis.answer import Answer
 
 
-def usage(answer: Answer, said: Collection[Speech], copies: int = 1) -> dict[str, Any]:
-    """The `usage` object of Chat Completions, for `copies` of all that was `said`."""
-    given = answer.timeline.usage
+class Usage(NamedTuple):
+    """The counts of one answer."""
 
-    def tokens_of(name: str, count: Callable[[], int]) -> int:
-        return given[name] if name in given else count()
+    prompt: int
+    completion: int
+    cached: int
+    reasoning: int
 
-    prompt = tokens_of("input", lambda: answer.request.messages.tokens)
-    completion = tokens_of("output", lambda: copies * sum(each.output for each in said))
+
+def usage(answer: Answer, said: Collection[Speech], copies: int = 1) -> Usage:
+    """The counts of an answer, of which there are `copies` of all that was `said`."""
+    timeline = answer.timeline
+    given = timeline.usage
+
+    def counted() -> tuple[int, int]:
+        output = given["output"] if "output" in given else copies * sum(each.output for each in said)
+        if "reasoning" in given:
+            return output, given["reasoning"]
+        return output, copies * sum(each.reasoning for each in said)
+
+    prompt = given.get("input")
+    if prompt is None:
+        prompt = answer.request.messages.tokens
+    output, reasoning = timeline.once(("usage", copies), counted)
+    return Usage(prompt, output, given.get("cached", 0), reasoning)
+
+
+def usage_object(prompt: int, completion: int, cached: int, reasoning: int) -> dict[str, Any]:
+    """The `usage` object of Chat Completions."""
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
-        "prompt_tokens_details": {"cached_tokens": given.get("cached", 0), "audio_tokens": 0},
+        "prompt_tokens_details": {"cached_tokens": cached, "audio_tokens": 0},
         "completion_tokens_details": {
-            "reasoning_tokens": tokens_of("reasoning", lambda: copies * sum(each.reasoning for each in said)),
+            "reasoning_tokens": reasoning,
             "audio_tokens": 0,
             "accepted_prediction_tokens": 0,
             "rejected_prediction_tokens": 0,

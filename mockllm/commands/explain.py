@@ -22,6 +22,13 @@ from mockllm.commands.command_line import TROUBLE, compiled, endpoint_of, give_u
     "to chat.",
 )
 @click.option("--header", "headers", multiple=True, metavar="NAME:VALUE", help="A header of it; may be repeated.")
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    metavar="SCENARIO=STATE",
+    help="Where a scenario is, in place of its first state; may be repeated.",
+)
 @click.option("--lenient", is_flag=True, help="Let request parameters pass that the real API does not know.")
 @click.option(
     "--journal",
@@ -44,6 +51,7 @@ def explain(
     request: str | None,
     endpoint: str | None,
     headers: tuple[str, ...],
+    states: tuple[str, ...],
     lenient: bool,
     journal: tuple[str, str] | None,
     every: bool,
@@ -62,7 +70,14 @@ def explain(
     from dsl.trace import as_json
     from dsl.trace_text import MOST_ROWS, as_text, printable
     from mockllm.apis.errors import ApiError
-    from mockllm.commands.explaining import NoRequest, explained, notes_on, request_of_body, request_of_journal
+    from mockllm.commands.explaining import (
+        NoRequest,
+        explained,
+        notes_on,
+        request_of_body,
+        request_of_journal,
+        states_of,
+    )
 
     script = compiled(path)
     fields = Headers(header_fields(headers))
@@ -72,7 +87,7 @@ def explain(
         else:
             body = read_body(request or "-")
             asked = request_of_body(body, endpoint or endpoint_of(body), fields, lenient)
-        found = explained(script, asked, fields)
+        found = explained(script, asked, fields, states_of(script, states))
     except NoRequest as error:
         give_up(str(error))
     except ApiError as error:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from http.client import HTTPException
+from types import MappingProxyType
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
 
 from dsl import Script
+from dsl.diagnostics import did_you_mean
 from dsl.request import Headers, Request
 from dsl.session import Session
 from dsl.session_names import session_name
@@ -61,8 +65,16 @@ def request_of_journal(url: str, name: str, headers: Headers, lenient: bool) -> 
 def _journal(url: str) -> list[Mapping[str, Any]]:
     try:
         # Not by a proxy: the server is mostly on this machine.
-        with build_opener(ProxyHandler({})).open(f"{url}/-/journal", timeout=PATIENCE) as answer:
+        opener = build_opener(ProxyHandler({}))
+        token = os.environ.get("MOCKLLM_TOKEN")
+        if token:
+            opener.addheaders = [("authorization", f"Bearer {token}")]
+        with opener.open(f"{url}/-/journal", timeout=PATIENCE) as answer:
             entries = json.load(answer)["entries"]
+    except HTTPError as error:
+        error.close()
+        wanted = ": it wants its token, in MOCKLLM_TOKEN" if error.code == 401 else f": status {error.code}"
+        raise NoRequest(f"{url} gives no journal{wanted}") from None
     except (OSError, HTTPException) as error:
         raise NoRequest(f"{url} gives no journal: {getattr(error, 'reason', None) or error}") from None
     except (ValueError, KeyError, TypeError):
@@ -72,8 +84,30 @@ def _journal(url: str) -> list[Mapping[str, Any]]:
     return entries
 
 
-def explained(script: Script, request: Request, headers: Headers) -> Trace:
-    """How the script takes the request, as the first of its session.
+def states_of(script: Script, written: Iterable[str]) -> dict[str, str]:
+    """States by scenario, each written as `SCENARIO=STATE`.
+
+    Raises:
+        NoRequest: the script has no such scenario or state.
+    """
+    scenarios = {scenario.name: scenario.states for scenario in script.scenarios}
+    states: dict[str, str] = {}
+    for each in written:
+        name, _, state = each.partition("=")
+        if name not in scenarios:
+            known = did_you_mean(name, scenarios) or f"there is {' and '.join(scenarios) or 'none'}"
+            raise NoRequest(f"no scenario is called {name}; {known}")
+        if state not in scenarios[name]:
+            help = did_you_mean(state, scenarios[name]) or f"its states are {', '.join(scenarios[name])}"
+            raise NoRequest(f"the scenario {name} has no state `{state}`; {help}")
+        states[name] = state
+    return states
+
+
+def explained(
+    script: Script, request: Request, headers: Headers, states: Mapping[str, str] = MappingProxyType({})
+) -> Trace:
+    """How the script takes the request, as the first of its session, or with its scenarios in these states.
 
     Raises:
         ApiError: there is no such model.
@@ -82,7 +116,11 @@ def explained(script: Script, request: Request, headers: Headers) -> Trace:
         refuse = errors.response_model_not_found if request.endpoint == "responses" else errors.model_not_found
         raise refuse(request.model)
     request.session = script.conversation(request) or request.session or session_name(headers)
-    return trace(tables_of(script, request), request, Session(request.session))
+    session = Session(request.session)
+    for scenario in script.scenarios:
+        if scenario.name in states:
+            scenario.home(request, session).go(scenario.name, states[scenario.name])
+    return trace(tables_of(script, request), request, session)
 
 
 def notes_on(found: Trace, request: Request, from_journal: bool) -> list[str]:

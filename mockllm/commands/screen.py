@@ -33,9 +33,8 @@ from mockllm.apis.errors import ApiError
 from mockllm.apis.serialise import compact
 from mockllm.transports.clock import Clock, monotonic
 from mockllm.transports.connection import Connection, Disconnect
-from mockllm.transports.frames import Body, Reply
-from mockllm.transports.json import JsonPlayer
-from mockllm.transports.sse import SsePlayer
+from mockllm.transports.frames import Reply
+from mockllm.transports.players import player_of
 
 _CHUNKS = (Text, Think, Refuse, Arguments)
 
@@ -188,7 +187,7 @@ def send(reply: Reply, pauses: Pauses, write: Callable[[bytes], object]) -> str 
     the sizes of its HTTP chunks.
     """
     began = monotonic()
-    player = JsonPlayer(reply, began) if isinstance(reply, Body) else SsePlayer(reply, began)
+    player = player_of(reply, began)
     head = b""
 
     def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:

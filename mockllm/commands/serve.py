@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import click
+import gevent
 
 from dsl import ScriptError
 from dsl.diagnostics import as_text
 from mockllm import __version__
-from mockllm.app import create_app
+from mockllm.access import Access, is_loopback, new_token
+from mockllm.application import Application
 from mockllm.commands.report import show, summary
+from mockllm.reloading import watch
 from mockllm.server import ServeError, Server
-from mockllm.serving import LoadError, load
+from mockllm.serving import LoadError, Mocks, load
 from mockllm.settings import SettingError, Settings, clock_speed, parse_now
 
 
@@ -43,7 +51,33 @@ from mockllm.settings import SettingError, Settings, clock_speed, parse_now
     show_default=True,
     help="`instant` waits for nothing.",
 )
+@click.option("--no-exact-paths", is_flag=True, help="Leave all requests to Flask: slower, with the same result.")
 @click.option("--no-index", is_flag=True, help="Ask one rule after the other: slower, with the same result.")
+@click.option(
+    "--reload/--no-reload",
+    "watched",
+    default=None,
+    help="Watch the script and what it reads, and serve what has changed.  [default: on in a terminal]",
+)
+@click.option(
+    "--state",
+    envvar="MOCKLLM_STATE",
+    metavar="URL",
+    help="Keep sessions, stored responses and the journal in Redis: redis://HOST[:PORT][/DATABASE].",
+)
+@click.option(
+    "--token",
+    envvar="MOCKLLM_TOKEN",
+    help="What the console and all of /-/ ask for. [default: on this machine nothing, elsewhere a new one]",
+)
+@click.option(
+    "--require-key",
+    "key",
+    envvar="MOCKLLM_KEY",
+    metavar="KEY",
+    help="The API key that mocks ask for. [default: none]",
+)
+@click.option("--no-cache", is_flag=True, help="Keep nothing between runs: compile the scripts anew.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def serve(
     path: Path,
@@ -57,10 +91,18 @@ def serve(
     faults: bool,
     speed: float | None,
     clock: str,
+    no_exact_paths: bool,
     no_index: bool,
+    watched: bool | None,
+    state: str | None,
+    token: str | None,
+    key: str | None,
+    no_cache: bool,
     quiet: bool,
 ) -> None:
     """Serve the script at PATH, or each script of the folder at PATH as a mock of its own."""
+    if no_cache:
+        os.environ["MOCKLLM_CACHE"] = "0"
     try:
         instant = None if now is None else parse_now(now)
         settings = Settings(
@@ -71,10 +113,16 @@ def serve(
             socket_lifetime=socket_lifetime,
             faults=faults,
             speed=clock_speed(clock, speed),
-            index=not no_index,
+            **({"index": False} if no_index else {}),
+            **({"exact_paths": False} if no_exact_paths else {}),
+            state=state or None,
         )
         mocks = load(path, settings)
-        server = Server(create_app(mocks), host, port)
+        # Nobody would be told a new token.
+        made = None if token or quiet or is_loopback(host) else new_token()
+        access = Access(token or made, key or None)
+        app = Application(mocks, access)
+        server = Server(app, host, port)
     except ScriptError as error:
         show(error.diagnostics, as_text)
         click.echo(f"\n{summary(error.diagnostics)}: nothing is served", err=True)
@@ -89,10 +137,37 @@ def serve(
             rules = len(mock.script.table.rules)
             counted = "1 rule" if rules == 1 else f"{rules} rules"
             click.echo(f"mockllm {__version__}  {server.url}{prefix}/v1  {counted}, seed {mock.seed}")
+        login = f"#token={quote(made)}" if made else ""
+        click.echo(f"console  {server.url}/-/{login}")
         sys.stdout.flush()
-    gc.collect()
-    gc.freeze()  # the script lives as long as the server does
-    server.serve_forever()
+    # The script lives as long as the server does. To look for garbage first would find nearly none.
+    gc.freeze()
+    if sys.stdout.isatty() if watched is None else watched:
+        gevent.spawn(watch, mocks)
+    gevent.spawn(app.load)
+    with _hang_up(mocks, server):
+        server.serve_forever()
+
+
+@contextmanager
+def _hang_up(mocks: Mocks, server: Server) -> Iterator[None]:
+    """SIGHUP asks for the scripts to be read again, as of other servers; or a terminal that is closed sends it."""
+    if not hasattr(signal, "SIGHUP"):  # on Windows
+        yield
+        return
+    terminal = sys.stdin.isatty()
+
+    def heard() -> None:
+        if terminal and not os.isatty(0):
+            server.shutdown()
+        else:
+            mocks.reload()
+
+    watcher = gevent.signal_handler(signal.SIGHUP, heard)
+    try:
+        yield
+    finally:
+        watcher.cancel()
 
 
 def _log_to_terminal() -> None:

@@ -13,6 +13,7 @@ from dsl.source import Span
 from dsl.testing.compiler import Test
 from dsl.testing.coverage import Part, parts, unreached
 from dsl.testing.runner import Result, run
+from mockllm.real_api import RealApi
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +54,14 @@ class Suite:
             reached |= each.result.reached
         return unreached(self.parts, reached)
 
-    def run(self, wanted: Callable[[Test], bool]) -> None:
-        """Run the tests that are wanted."""
+    def run(self, wanted: Callable[[Test], bool], *, lenient: bool = False) -> None:
+        """Run the tests that are wanted. A `lenient` API lets unknown arguments pass."""
         script = self.script
         if script is None:
             return
         for test in filter(wanted, script.tests):
             began = time.perf_counter()
-            result = run(script, test)
+            result = run(script, test, RealApi(lenient=lenient))
             self.ran.append(Ran(result, time.perf_counter() - began))
 
 

@@ -23,8 +23,9 @@ from mockllm.commands.suite import Suite, load
     show_default=True,
     help="For people, or JUnit's XML for CI.",
 )
+@click.option("--lenient", is_flag=True, help="Let unknown arguments of requests pass, as `serve --lenient` does.")
 @click.option("--coverage", is_flag=True, help="Tell which rules and steps no test has reached.")
-def test(paths: tuple[Path, ...], name: str, form: str, coverage: bool) -> None:
+def test(paths: tuple[Path, ...], name: str, form: str, lenient: bool, coverage: bool) -> None:
     """Run the tests of scripts, and of all scripts in folders. Exit status 1 if one fails or cannot run.
 
     Tests run without a server, on a virtual clock: nothing waits. What a script of a folder includes is tested
@@ -32,7 +33,7 @@ def test(paths: tuple[Path, ...], name: str, form: str, coverage: bool) -> None:
     """
     suites = _suites(paths)
     for suite in suites:
-        suite.run(lambda test: name.lower() in test.name.lower())
+        suite.run(lambda test: name.lower() in test.name.lower(), lenient=lenient)
     if form == "junit":
         click.echo(junit.report(suites), nl=False)
     else:
@@ -72,6 +73,8 @@ def _tell(suites: list[Suite], name: str) -> None:
                 click.echo(f"ok {result.test.name}")
             else:
                 click.echo(f"FAILED {result.test.name} ({result.test.place})\n\n{result.failure.text}\n")
+            for remark in result.remarks:
+                click.echo(f"warning: {remark.text}\n")
     click.echo(_summary(suites, name))
 
 

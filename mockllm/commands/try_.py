@@ -29,6 +29,7 @@ INTERRUPTED = 130  # as shells have it: 128 and the number of the signal
 )
 @click.option("--model", help="The model to be asked.  [default: the script's first]")
 @click.option("--system", help="What the system message says.")
+@click.option("--tool", "tools", multiple=True, metavar="NAME", help="A tool that is offered; may be repeated.")
 @click.option(
     "--json",
     "file",
@@ -46,6 +47,7 @@ def try_(
     endpoint: str | None,
     model: str | None,
     system: str | None,
+    tools: tuple[str, ...],
     file: str | None,
     headers: tuple[str, ...],
     stream: bool | None,
@@ -63,6 +65,8 @@ def try_(
     """
     if (message is None) == (file is None):
         raise click.UsageError("write either a MESSAGE or --json FILE")
+    if file is not None and tools:
+        raise click.UsageError("--tool goes with a MESSAGE: write the tools into the body")
     # Here and not above: the other commands need none of them, and they take most of the time to start.
     from mockllm.commands.trying import ask, body_of, first_model
 
@@ -72,7 +76,7 @@ def try_(
         endpoint = endpoint or endpoint_of(body)
     else:
         endpoint = endpoint or "chat"
-        asked = body_of(endpoint, message or "", model or first_model(script), system, stream is not False)
+        asked = body_of(endpoint, message or "", model or first_model(script), system, tools, stream is not False)
         body = json.dumps(asked).encode()
     try:
         heard = ask(script, endpoint, body, Headers(header_fields(headers)), seed)

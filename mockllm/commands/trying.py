@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from random import Random
 from typing import Any
 
 from dsl import Script
-from dsl.request import Headers, Request
+from dsl.request import Headers
 from dsl.session import Session
+from dsl.testing.requests import tool_of
 from dsl.trace import Trace, trace
 from mockllm.apis.answer import Answer
 from mockllm.apis.chat_object import spoken_choices
+from mockllm.apis.endpoints import Chat
 from mockllm.apis.errors import ApiError
 from mockllm.apis.usage import usage
-from mockllm.app import Chat
 from mockllm.journal import Entry, Journal
-from mockllm.mock import Api, Mock
+from mockllm.mock import Mock
+from mockllm.overheard import Overheard
 from mockllm.responses_api import Responses
 from mockllm.settings import Settings
 from mockllm.transports.clock import monotonic
-from mockllm.transports.frames import Body, Reply
+from mockllm.transports.frames import Reply
 
 PATHS = {"chat": "/v1/chat/completions", "responses": "/v1/responses"}
 
@@ -49,7 +50,7 @@ class Heard:
         if self.answer is None:
             return 0
         said, copies = spoken_choices(self.answer)
-        counted: int = usage(self.answer, said.values(), copies)["completion_tokens"]
+        counted: int = usage(self.answer, said.values(), copies).completion
         return counted
 
 
@@ -62,52 +63,28 @@ def ask(script: Script, endpoint: str, body: bytes, headers: Headers, seed: int 
     """
     mock = Mock("", script, Settings(seed=seed), Journal(1))
     shelf = mock.archive.shelf("")
-    api = _Overheard(Chat() if endpoint == "chat" else Responses(shelf, monotonic()))
+    api = Overheard(Chat() if endpoint == "chat" else Responses(shelf, monotonic()))
     reply, entry = mock.answer(api, "POST", PATHS[endpoint], {}, headers, body)
-    missed = api.request is not None and api.error is not None and api.error.code == "no_rule_matched"
     found = None
-    if missed and api.request is not None:
+    if api.missed and api.request is not None:
         # As it was before the request came: rules that count have counted it.
         found = trace([script.table], api.request, Session(api.request.session))
     return Heard(reply, entry, api.answer, api.error, found)
 
 
-def body_of(endpoint: str, message: str, model: str, system: str | None, stream: bool) -> dict[str, Any]:
-    """The body of a request that says one message."""
+def body_of(
+    endpoint: str, message: str, model: str, system: str | None, tools: Sequence[str], stream: bool
+) -> dict[str, Any]:
+    """The body of a request that says one message, and offers tools of these names."""
+    offered = {"tools": [tool_of(name, endpoint == "chat") for name in tools]} if tools else {}
     if endpoint == "responses":
         instructions = {} if system is None else {"instructions": system}
-        return {"model": model, **instructions, "input": message, "stream": stream}
+        return {"model": model, **instructions, "input": message, **offered, "stream": stream}
     told = [] if system is None else [{"role": "system", "content": system}]
-    return {"model": model, "messages": [*told, {"role": "user", "content": message}], "stream": stream}
+    messages = [*told, {"role": "user", "content": message}]
+    return {"model": model, "messages": messages, **offered, "stream": stream}
 
 
 def first_model(script: Script) -> str:
     """A model that there is."""
     return Mock("", script, Settings(), Journal(1)).models()[0]
-
-
-class _Overheard:
-    """An API that remembers what it was asked and what it was to say."""
-
-    def __init__(self, api: Api) -> None:
-        self._api = api
-        self.request: Request | None = None
-        self.answer: Answer | None = None
-        self.error: ApiError | None = None
-
-    def decode(
-        self, body: bytes, *, path: str, query: Mapping[str, str], headers: Headers, lenient: bool
-    ) -> Request:
-        self.request = self._api.decode(body, path=path, query=query, headers=headers, lenient=lenient)
-        return self.request
-
-    def reply(self, answer: Answer) -> Reply:
-        self.answer = answer
-        return self._api.reply(answer)
-
-    def error_reply(self, error: ApiError, random: Random) -> Body:
-        self.error = error
-        return self._api.error_reply(error, random)
-
-    def model_not_found(self, model: str) -> ApiError:
-        return self._api.model_not_found(model)

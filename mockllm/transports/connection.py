@@ -22,16 +22,17 @@ import errno
 import select
 import socket
 import struct
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
 
 import gevent
-from gevent.hub import Waiter, get_hub
+from gevent.hub import get_hub
 from gevent.monkey import get_original
 from greenlet import getcurrent, greenlet
 
 from mockllm.transports.clock import monotonic
+from mockllm.transports.schedule import Sleeper
 from mockllm.transports.watch import Outcome
 
 CONNECTION = "mockllm.connection"
@@ -92,6 +93,10 @@ class Connection:
             while self.wait(_A_DAY):
                 pass
 
+    def resting(self) -> AbstractContextManager[None]:
+        """While this is entered nothing is owed to the client: a server that is asked to stop does not wait."""
+        return nullcontext()
+
     def wake(self) -> None:
         """Ends the wait that goes on, and any further one: for other greenlets of the same thread."""
 
@@ -107,7 +112,7 @@ class ClientConnection(Connection):
         resting: the greenlets which a server that is asked to stop may kill, for it owes their clients nothing.
     """
 
-    __slots__ = ("_awake", "_blind", "_hang_up", "_left", "_resting", "_socket", "_waiter", "_watch")
+    __slots__ = ("_awake", "_blind", "_hang_up", "_left", "_resting", "_sleeper", "_socket", "_watch")
 
     def __init__(self, client: socket.socket, resting: set[greenlet]) -> None:
         super().__init__()
@@ -119,24 +124,28 @@ class ClientConnection(Connection):
         self._blind = False  # bytes have come that hide whether the client leaves
         self._hang_up = _system_poll()
         self._watch: Any = None
-        self._waiter: Waiter[None] | None = None
+        self._sleeper = Sleeper()
 
     def wait(self, seconds: float) -> bool:
         self._sleep(seconds)
         return not self._left
 
     def hang(self, seconds: float | None) -> None:
+        with self.resting():
+            self._sleep(seconds)
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
         current = getcurrent()
         self._resting.add(current)
         try:
-            self._sleep(seconds)
+            yield
         finally:
             self._resting.discard(current)
 
     def wake(self) -> None:
         self._awake = True
-        if self._waiter is not None:
-            get_hub().loop.run_callback(self._waiter.switch, None)
+        self._sleeper.wake_soon()
 
     def reset(self) -> None:
         self.release()
@@ -153,38 +162,24 @@ class ClientConnection(Connection):
             self._watch = None
 
     def _sleep(self, seconds: float | None) -> None:
-        """Until `seconds` have passed, if not None, or the client has left: a timer and a watch, for one waiter.
-
-        `Event.wait` with a timeout would do the same at four times the cost, and this is done for every chunk.
-        """
-        hub = get_hub()
+        """Until `seconds` have passed, if not None, or the client has left."""
         if self._watch is None:
-            self._watch = hub.loop.io(self._socket.fileno(), _READ)
+            self._watch = get_hub().loop.io(self._socket.fileno(), _READ)
             self._watch.start(self._readable)
+        if seconds is not None and seconds <= 0:
+            self._sleeper.pause()
+            return
         deadline = None if seconds is None else monotonic() + seconds
         while not (self._left or self._awake):
-            left = None if deadline is None else max(0.0, deadline - monotonic())
             if self._blind:
                 # The end of what the client sends is behind bytes that are not ours to read: ask now and then.
-                left = _GLANCE if left is None else min(left, _GLANCE)
-            self._wait_once(hub, left)
-            if self._blind:
+                glance = monotonic() + _GLANCE
+                self._sleeper.sleep(glance if deadline is None else min(deadline, glance))
                 self._left = bool(self._hang_up.poll(0))
+            else:
+                self._sleeper.sleep(deadline)
             if deadline is not None and monotonic() >= deadline:
                 return
-
-    def _wait_once(self, hub: Any, seconds: float | None) -> None:
-        """Until `seconds` have passed, if not None, or something is to be read."""
-        waiter = self._waiter = Waiter(hub)
-        timer = None if seconds is None else hub.loop.timer(seconds)
-        try:
-            if timer is not None:
-                timer.start(waiter.switch, None)
-            waiter.get()
-        finally:
-            self._waiter = None
-            if timer is not None:
-                timer.close()
 
     def _readable(self) -> None:
         # Runs in the hub, which must not block: a gevent socket's descriptor never does.
@@ -200,8 +195,7 @@ class ClientConnection(Connection):
             self._hang_up.register(self._socket.fileno(), select.POLLRDHUP)
         else:
             self._left = True
-        if self._waiter is not None:
-            self._waiter.switch(None)
+        self._sleeper.wake()
 
 
 def send_all(client: socket.socket, data: bytes) -> None:

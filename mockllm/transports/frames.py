@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from dsl.records import Record
 from dsl.timeline import ByteLimit, ByteRate, Cut, End, Hang, Reset, Split
 from mockllm.transports.cancellation import Cancellation
 
 Headers = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """Bytes of a body, due `at` seconds after the answer began: one whole event of the API, or raw bytes."""
+class Frame(Record, frozen=True):
+    """Bytes of a body, due `at` seconds after the answer began: one whole event of the API, or raw bytes.
+
+    `count` is of how many events, if they are due at the same instant and nothing counts or cuts their bytes.
+    """
 
     at: float
     data: bytes
+    count: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Ping(Frame):
+class Ping(Frame, frozen=True):
     """A frame that leaves as a ping, on a socket. Its data has 125 bytes at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Binary(Frame):
+class Binary(Frame, frozen=True):
     """A frame that leaves as a binary message, on a socket."""
 
 
@@ -38,8 +39,7 @@ Ending = End | Cut | Reset | Hang
 Part = Frame | ByteRate | ByteLimit | Ending
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(Record, frozen=True):
     """An answer in one piece: `ending.at` seconds after it began `data` is sent, and `ending` happens.
 
     `End` sends it whole; `Cut` sends only a part of what `content-length` promises; `Reset` and `Hang` send
@@ -62,8 +62,7 @@ class Body:
     interrupted: Cut | Reset | Hang | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
+class Stream(Record, frozen=True):
     """An answer in parts. The head is sent with the first frame, at that frame's time, and not before.
 
     `cancellation` can end it early, if it is not None.

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,17 @@ _TURN = 65536
 _WRITE = 2048
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
+
+
+@lru_cache(maxsize=4096)
+def _is_field(name: str, value: str) -> bool:
+    """Whether HTTP can carry a header field. Nearly all fields of nearly all answers are the same."""
+    return bool(header_fields.NAME.fullmatch(name) and header_fields.VALUE.fullmatch(value))
+
+
+@lru_cache(maxsize=1024)
+def _is_framing(name: str) -> bool:
+    return name.lower() in FRAMING
 
 
 class Player(ABC):
@@ -68,13 +80,13 @@ class Player(ABC):
         split: Split | None = None,
     ) -> None:
         for name, value in headers:
-            if not header_fields.NAME.fullmatch(name) or not header_fields.VALUE.fullmatch(value):
+            if not _is_field(name, value):
                 raise ValueError(f"HTTP cannot carry the header field {name!r}: {value!r}")
         # A status that nobody has named gets an empty reason phrase, as RFC 9112 (4) allows.
         self._status = f"{status} {_PHRASES.get(status, '')}"
         # With these there is no body, whatever the script says.
         self._bodiless = status < 200 or status in (204, 304)
-        self._frames_itself = any(name.lower() in FRAMING for name, _ in headers)
+        self._frames_itself = any(_is_framing(name) for name, _ in headers)
         self._headers = list(headers)
         self._clock = Clock(began)
         self._watcher: Watcher = Unwatched() if watcher is None else watcher

@@ -69,6 +69,7 @@ class SsePlayer(Player):
         self._limit: Ending | None = None
         self._allowed = 0
         self._interrupted: Ending | None = None
+        self._plain = self._splitter is None  # whether no part before says anything of this one
         self._cancellation = Cancellation() if stream.cancellation is None else stream.cancellation
 
     def _play(self) -> None:
@@ -80,7 +81,21 @@ class SsePlayer(Player):
                 self._send_rest()
 
     def _play_parts(self) -> None:
+        now = self._clock.now()
         for part in itertools.chain(self._opening, _guarded(self._rest)):
+            if type(part) is Frame and self._plain:
+                # As `_frame`, without what does not concern it: nearly all parts of nearly all streams are such.
+                at, data = part.at, part.data
+                if at > now:
+                    now = self._clock.now()
+                if at > now or self._batched + len(data) > _BATCH or self._cancellation.at is not None:
+                    self._flush()
+                    self._wait_until(at)
+                    now = self._clock.now()
+                self._batch.append(data)
+                self._batched += len(data)
+                self._whole += part.count if data else 0
+                continue
             over = self._part(part)
             if over is not None:
                 self._finish(*over)
@@ -101,12 +116,14 @@ class SsePlayer(Player):
     def _part(self, part: Part | _Failure) -> _Over | None:
         """Plays a part, and returns how and when the stream ends if that is what comes next."""
         match part:
-            case Frame(at=at, data=data):
-                return self._frame(data, at + self._shift)
+            case Frame(at=at, data=data, count=count):
+                return self._frame(data, at + self._shift, count)
             case ByteRate(rate=rate, interrupted=interrupted):
+                self._plain = False
                 self._rate = rate
                 self._interrupted = interrupted or self._interrupted
             case ByteLimit(at=at, count=count, ending=ending):
+                self._plain = False
                 self._limit, self._allowed = ending, count
                 if count <= 0:
                     # As in a body of one piece: its first byte is behind the head.
@@ -121,7 +138,7 @@ class SsePlayer(Player):
                 return part.at + self._shift, part
         return None
 
-    def _frame(self, data: bytes, due: float) -> _Over | None:
+    def _frame(self, data: bytes, due: float, count: int) -> _Over | None:
         if self._interrupted is not None and self._interrupted.at < due:
             return self._interrupted.at, self._interrupted
         if (self._batch and self._clock.until(due) > 0) or self._batched + len(data) > _BATCH:
@@ -135,13 +152,13 @@ class SsePlayer(Player):
             self._allowed -= len(data)
         if self._rate is not None:
             self._flush()
-            interrupted = self._slowly(data, due, self._rate, int(0 < len(data) == length))
+            interrupted = self._slowly(data, due, self._rate, count if 0 < len(data) == length else 0)
             if interrupted is not None:
                 return interrupted.at, interrupted
         else:
             self._batch.append(data)
             self._batched += len(data)
-            self._whole += 0 < len(data) == length
+            self._whole += count if 0 < len(data) == length else 0
             if self._splitter is not None:
                 self._flush()
         return (due, self._limit) if self._limit is not None and not self._allowed else None
@@ -159,7 +176,7 @@ class SsePlayer(Player):
 
     def _flush(self) -> None:
         if self._batch:
-            data, whole = b"".join(self._batch), self._whole
+            data, whole = self._batch[0] if len(self._batch) == 1 else b"".join(self._batch), self._whole
             self._batch.clear()
             self._batched = self._whole = 0
             self._send(data, whole)

@@ -16,6 +16,7 @@ import io
 import itertools
 import struct
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 
 from dsl.timeline import Split
 
@@ -177,6 +178,7 @@ def _key(mask: bytes, count: int) -> int:
     return int.from_bytes((mask * (count // 4 + 1))[:count], "little")
 
 
+@lru_cache(maxsize=4096)
 def head(opcode: int, length: int, final: bool = True) -> bytes:
     """The head of a server's frame, which is not masked. `final`: whether its message ends with it."""
     first = opcode | _FIN if final else opcode

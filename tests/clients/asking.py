@@ -178,7 +178,7 @@ class Wire(Client):
         """Sends a request; a value that is not bytes is sent as JSON."""
         body = value if isinstance(value, bytes) else json.dumps(value).encode()
         length = f"content-length: {len(body)}"
-        head = [f"{method} {path} HTTP/1.1", "host: test", "content-type: application/json", length, *fields]
+        head = [f"{method} {path} HTTP/1.1", "host: localhost", "content-type: application/json", length, *fields]
         self.send("\r\n".join([*head, "", ""]).encode() + body)
 
     def answer(self) -> tuple[int, dict[str, str], bytes]:

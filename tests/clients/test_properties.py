@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.clients.asking import MODEL, SCRIPTS, Wire, mock
 
-EXAMPLES = settings(max_examples=150, deadline=None, database=None)
+EXAMPLES = settings(max_examples=150, database=None)
 
 # -- any JSON ---------------------------------------------------------------------------------------------------
 

@@ -129,7 +129,7 @@ def test_both_paths(server: Served, key: str, path: str) -> None:
 def test_a_person_sees_where_to_go(server: Served) -> None:
     status, fields, body = fetch(server, b"", path="/", method="GET")
     assert (status, fields["content-type"]) == (200, "text/plain; charset=utf-8")
-    assert b"base URL  http://test/v1\n" in body
+    assert b"base URL  http://localhost/v1\n" in body
 
 
 # -- a folder ---------------------------------------------------------------------------------------------------
@@ -284,8 +284,9 @@ def test_one_line_for_each_request() -> None:
         for value in (asked("hello"), asked("hello", stream=True), asked("two\nlines"), asked("template"), b"{"):
             fetch(server, value)
         server.stop()
-        start, *lines = server.stdout.splitlines()
+        start, console, *lines = server.stdout.splitlines()
         assert start == f"mockllm {__version__}  {server.url}/v1  4 rules, seed 7"
+        assert console == f"console  {server.url}/-/"
         assert server.stderr == ""
     expected = [
         f"200  json  greeting ({place(server, 16)})",

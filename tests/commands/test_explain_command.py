@@ -174,3 +174,34 @@ def test_no_server() -> None:
 def test_no_url() -> None:
     result = run("--journal", "nonsense", "1")
     assert result.exit_code == 2 and "nonsense gives no journal" in result.stderr
+
+
+SHOP = """\
+scenario shop by header["x-order"] {
+    state browsing { otherwise { reply "What would you like?"; go paying } }
+    state paying { when user mentions "card" { reply "Thank you."; go browsing } otherwise reply "Card?" }
+}
+"""
+
+
+def test_a_scenario_in_another_state() -> None:
+    Path("faq.llmock").write_text(SHOP)
+    assert "The rule at faq.llmock:2 answers." in run("-", body=CHAT).stdout
+    told = run("-", "--state", "shop=paying", "--header", "x-order: 7", body=CHAT).stdout
+    assert "The rule at faq.llmock:3 answers." in told
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        ("shop=payng", "the scenario shop has no state `payng`; did you mean `paying`?"),
+        ("shop", "the scenario shop has no state ``; its states are browsing, paying"),
+        ("shopp=paying", "no scenario is called shopp; did you mean `shop`?"),
+        ("x=y", "no scenario is called x; there is shop"),
+    ],
+)
+def test_a_state_that_there_is_none_of(state: str, reason: str) -> None:
+    Path("faq.llmock").write_text(SHOP)
+    result = run("-", "--state", state, body=CHAT)
+    assert result.exit_code == 2
+    assert reason in result.output

@@ -98,6 +98,15 @@ def test_options() -> None:
     assert run("dice", "--seed", "1").stdout != run("dice", "--seed", "2").stdout
 
 
+@pytest.mark.parametrize("endpoint", ["chat", "responses"])
+def test_tools(endpoint: str) -> None:
+    Path("faq.llmock").write_text(
+        'rule both when tools has "a" and tools has "b" reply "{{ tools | join(\'+\') }}"'
+    )
+    assert lines(run("hello", "--tool", "a", "--tool", "b", "--as", endpoint)) == ["a+b"]
+    assert run("hello", "--tool", "a").exit_code == 1
+
+
 def test_the_model() -> None:
     Path("faq.llmock").write_text('defaults { models ["o3", "o4"] }\notherwise reply "{{ model }}"')
     assert "o3\n" in run("x").stdout
@@ -155,6 +164,7 @@ def test_a_body_that_the_api_refuses() -> None:
         ([], "write either a MESSAGE or --json FILE"),
         (["hi", "--json", "-"], "write either a MESSAGE or --json FILE"),
         (["--json", "-", "--system", "x"], "--system goes with a MESSAGE"),
+        (["--json", "-", "--tool", "x"], "--tool goes with a MESSAGE"),
         (["hi", "--header", "x"], "'x' is not NAME:VALUE"),
     ],
 )

@@ -499,5 +499,7 @@ def test_the_random_numbers_are_the_callers() -> None:
     asked = request("my fortune")
     match = script.match(asked)
     assert match is not None
-    answers = {text(script.script.perform(match, asked, script.session, drawn, lambda: NOON)) for _ in range(9)}
+    answers = {
+        text(script.script.perform(match, asked, script.session, lambda: drawn, lambda: NOON)) for _ in range(9)
+    }
     assert len(answers) > 1

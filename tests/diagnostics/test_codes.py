@@ -56,11 +56,11 @@ def test_explain() -> None:
         "\n"
         "A text behind `fail` is the message; the status is then 500.\n"
         "\n"
-        "This gets it:\n"
+        "A script that gets it:\n"
         "\n"
         '    otherwise fail "429"\n'
         "\n"
-        "This does not:\n"
+        "Mended:\n"
         "\n"
         "    otherwise fail 429\n"
     )

@@ -37,16 +37,12 @@ def test_a_script_in_the_documents_compiles_without_warnings(script: str) -> Non
     assert compile_text(script).warnings == ()
 
 
-# The scripts of docs/diagnostics.md show how little it takes to mend a mistake, and are nothing to be copied.
-COPIED = [path for path in DOCUMENTS if path.name != "diagnostics.md"]
-
-
-@pytest.mark.parametrize("script", list(scripts(COPIED)))
+@pytest.mark.parametrize("script", list(scripts(DOCUMENTS)))
 def test_the_tests_of_a_script_in_the_documents_pass(script: str) -> None:
     assert [result.failure.text for result in run_all(compile_text(script)) if result.failure] == []
 
 
-@pytest.mark.parametrize("script", list(scripts(COPIED)))
+@pytest.mark.parametrize("script", list(scripts(DOCUMENTS)))
 def test_a_script_in_the_documents_is_laid_out_as_the_formatter_does(script: str) -> None:
     assert format_text(script) == script
 

@@ -56,7 +56,7 @@ class Talk:
     def perform(self, asked: Request) -> Timeline:
         match = self.match(asked)
         assert match is not None, "no rule answers"
-        return self.script.perform(match, asked, self.session, self.random, lambda: NOON)
+        return self.script.perform(match, asked, self.session, lambda: self.random, lambda: NOON)
 
     def ask(self, user: str | None = "hi", **fields: Any) -> Timeline:
         return self.perform(request(user, **fields))

@@ -52,7 +52,7 @@ def matches(asked: Request) -> bool:
     return script.table.first(asked, Session()) is not None
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(requests, st.none() | anything, st.lists(anything, max_size=2).map(tuple))
 @example(request("\x00\x1b\u2028\x7f"), None, ())
 def test_a_skeleton_compiles_and_matches(asked: Request, event: Any, texts: tuple[str, ...]) -> None:

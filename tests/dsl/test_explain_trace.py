@@ -146,7 +146,7 @@ def test_json_of_an_answer() -> None:
     assert found["skeleton"] is None and found["matched"] is True
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     st.sampled_from(sorted(set(SCRIPTS) - {"lib/common.llmock"})),
     st.lists(requests, min_size=1, max_size=4),

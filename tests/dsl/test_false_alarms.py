@@ -96,7 +96,7 @@ def holds(condition: Condition, asked: Request) -> bool:
     return condition.holds(Moment(asked, Session()))
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(conditions, conditions, st.lists(requests(), min_size=5, max_size=15))
 def test_what_follows_holds(one: str, other: str, asked: list[Request]) -> None:
     earlier, later = map(condition_of, compiled(one, other).table.rules)
@@ -104,7 +104,7 @@ def test_what_follows_holds(one: str, other: str, asked: list[Request]) -> None:
         assert all(holds(earlier, each) for each in asked if holds(later, each))
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(conditions, conditions, st.lists(requests(), min_size=5, max_size=15))
 def test_what_contradicts_never_holds(one: str, other: str, asked: list[Request]) -> None:
     [rule] = compiled(f"{one} and {other}").table.rules
@@ -112,7 +112,7 @@ def test_what_contradicts_never_holds(one: str, other: str, asked: list[Request]
         assert not any(holds(condition_of(rule), each) for each in asked)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(comparisons(), min_size=2, max_size=8))
 def test_the_index_finds_what_a_comparison_of_all_does(written: list[str]) -> None:
     shadows = Shadows()
@@ -140,7 +140,7 @@ BODIES = [
 ]  # fmt: skip
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(st.sampled_from(CONDITIONS), st.sampled_from(BODIES)), min_size=1, max_size=12))
 def test_rules_that_have_nothing_in_common(parts: list[tuple[str, str]]) -> None:
     written = [
@@ -204,7 +204,26 @@ def test_used(script: str) -> None:
         'otherwise reply """\n    {user}\n    """',
         "otherwise reply '{{ other }}'",
         'otherwise reply "{ user: 1 }"',
-        'otherwise reply "${user}"',
+        'otherwise reply "${price}"',
+        'defaults { models ["gpt-4o"] }\nwhen model is not "gpt-5" reply "x"',
+        'defaults { models ["gpt-4o"] }\nwhen model is "GPT-4O" ignoring case reply "x"',
+        'when user is "*" reply "x"',
+        'define f { reply "{{ turn.strip() }}" }\nwhen user matches /(?<turn>.+)/ use f',
+        'when user reply "{{ user.upper() }} {{ body.length }} {{ header.host }} {{ messages[0].text.strip() }}"',
+        'when user reply "{{ memory.items }} {{ tool_result.get.x }} {{ user.length | default(1) }}"',
+        'otherwise { use f("5s"); reply "x" }\ndefine f(t) { wait t }',
+        'otherwise { use f("{{ user }}"); reply "x" }\ndefine f(t) { wait t }',
+        'when last is tool or last is "assistant" reply "x"',
+        'when endpoint contains "chat" or transport starts with "s" reply "x"',
+        'when model is "a" ignoring case reply "$5, $path"',
+        "otherwise { status 404; hang }",
+        'when body.model is "*" reply "x"',
+        'socket "/v1/x" { on "open" push {}; on message push {} }',
+        'when path is "/v1/x" { status 404; reply { error: "none" } }',
+        'otherwise { status 502; raw "<html>" }',
+        'otherwise { status 206; reply "x"; fail "y" }',
+        'otherwise reply "x"\nwhen endpoint is embeddings reply [1]',
+        'otherwise reply "x"\nwhen path is "/v1/x" reply { a: 1 }',
         'otherwise fail "4290"',
         'otherwise fail 500 "429"',
         'when endpoint is "chat" reply "x"',

@@ -20,7 +20,7 @@ def answer(fault: str) -> Timeline:
     asked = request("hi", model="gpt-4o")
     match = SCRIPT.table.first(asked, Session())
     assert match is not None
-    return SCRIPT.perform(match, asked, Session(), Random(1), lambda: NOON, fault=compile_fault(fault))
+    return SCRIPT.perform(match, asked, Session(), lambda: Random(1), lambda: NOON, fault=compile_fault(fault))
 
 
 @pytest.mark.parametrize(

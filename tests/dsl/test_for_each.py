@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from dsl import ScriptError, check, compile_script, compile_text
 from dsl.session import Session
+from dsl.timeline import ByteRate
 from dsl.values import PerformError
-from tests.dsl.performing import Talk, request
+from tests.dsl.performing import Talk, request, text
 
 words = st.text('abKİ ß"\\', max_size=4)
 RULES = """
@@ -26,7 +27,7 @@ RULES = """
 OPERATORS = ["is", "contains", "mentions", "starts with", "ends with", "is not"]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     st.lists(words, min_size=1, max_size=4, unique=True),
     st.sampled_from(OPERATORS),
@@ -119,10 +120,24 @@ def test_a_turn_within_a_turn() -> None:
 
 
 def test_a_time_may_stand_in_data() -> None:
-    talk = Talk('for each time in [50ms, "1.5s", 2, "soon"] { when user and nth <= 1 wait time }')
+    talk = Talk('for each time in [50ms, "1.5s", 2, "{{ user }}"] { when user and nth <= 1 wait time }')
     assert [talk.ask("go").duration for _ in range(3)] == [0.05, 1.5, 2]
-    with pytest.raises(PerformError, match="'soon' is not a duration"):
+    with pytest.raises(PerformError, match="'go' is not a duration"):
         talk.ask("go")
+
+
+def test_a_pace_may_stand_in_data() -> None:
+    talk = Talk(
+        'for each speed in ["10 char/s", "2chunks/s", "4 byte/s"] '
+        '{ when user and nth <= 1 { pace speed; reply "abcdef" in 3 chunks } }'
+    )
+    assert [talk.ask("go").duration for _ in range(2)] == [0.4, 1]
+    assert any(isinstance(event, ByteRate) and event.rate == 4 for event in talk.ask("go").events)
+
+
+def test_what_a_condition_does_not_look_at_may_be_a_template() -> None:
+    talk = Talk('for each row in [{ name: "a", n: {{ 1 + 1 }} }] { when user is row.name reply "{{ row.n }}" }')
+    assert text(talk.ask("a")) == "2"
 
 
 def test_each_item_keeps_its_own_counters() -> None:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, reject, settings
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from dsl import ScriptError, compile_text
@@ -159,7 +159,6 @@ def looked_up(table: RuleTable, request: Request, session: Session) -> Match | N
     return table.first(request, session)
 
 
-@settings(deadline=None)
 @given(
     scripts, st.lists(st.tuples(requests, memories, st.sampled_from([None, "one", "two"])), min_size=1, max_size=4)
 )

@@ -35,7 +35,7 @@ class Client:
             match,
             asked,
             self.session,
-            Random(1),
+            lambda: Random(1),
             lambda: NOON,
             fault=compile_fault(fault) if fault else None,
             clock=lambda: self.time,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dsl import nodes, parser
+from dsl import compile_text, nodes, parser
 from dsl.builder import Builder
 from dsl.diagnostics import Diagnostics
 from dsl.source import Source
@@ -189,8 +189,17 @@ def test_what_is_not_too_deep_is_served() -> None:
 
 
 def test_where_the_tables_are_kept_must_not_matter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("MOCKLLM_CACHE", raising=False)
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(parser, "user_cache_path", lambda name: tmp_path / "file" / name)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert parser._cache_file() is None
-    monkeypatch.setattr(parser, "user_cache_path", lambda name: tmp_path / name)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert parser._cache_file() == str(tmp_path / "mockllm" / "grammar.lark")
+
+
+@pytest.mark.parametrize("quotes", ['"""', "'''"])
+def test_an_empty_text_over_lines_ends_at_its_first_quotes(quotes: str) -> None:
+    script = compile_text(
+        f"when user is 'a' reply {quotes}\n{quotes}\nwhen user is 'b' reply {quotes}\n  x\n{quotes}"
+    )
+    assert len(script.table.rules) == 2

@@ -44,13 +44,13 @@ def is_diagnosed(text: str) -> Script | None:
         return None
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(anything)
 def test_arbitrary_text(text: str) -> None:
     is_diagnosed(text)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(words, max_size=40))
 def test_words_in_any_order(found: list[str]) -> None:
     is_diagnosed("".join(found))
@@ -73,13 +73,13 @@ def mutations(draw: st.DrawFn) -> str:
     return "".join(found)
 
 
-@settings(deadline=None, max_examples=250)
+@settings(max_examples=250)
 @given(mutations())
 def test_mutations_of_scripts(text: str) -> None:
     is_diagnosed(text)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.sampled_from(
         [
@@ -161,7 +161,7 @@ def is_sound(answer: Timeline) -> None:
     assert all(at <= answer.duration for at in times)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     st.sampled_from(sorted(set(SCRIPTS) - {"lib/common.llmock"})),
     st.lists(requests, min_size=1, max_size=4),
@@ -175,7 +175,7 @@ def test_performing_raises_nothing_but_perform_error(name: str, asked: list[Requ
             assert explain_miss(script.table, request, session).startswith("No rule matched")
             continue
         try:
-            is_sound(script.perform(match, request, session, Random(seed), lambda: NOON))
+            is_sound(script.perform(match, request, session, lambda: Random(seed), lambda: NOON))
         except PerformError as error:
             assert error.message and error.span.text
 
@@ -224,7 +224,7 @@ scripts = st.builds(
 faults = st.lists(st.one_of(statements, st.sampled_from(["429", "", "}", "reply"])), min_size=1, max_size=2)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     scripts,
     st.none() | faults.map("; ".join),
@@ -246,7 +246,13 @@ def test_trouble_and_time(text: str, fault: str | None, asked: list[tuple[Reques
         time += passed
         try:
             answer = script.perform(
-                match, request, session, Random(seed), lambda: NOON, fault=trouble, clock=partial(float, time)
+                match,
+                request,
+                session,
+                lambda: Random(seed),
+                lambda: NOON,
+                fault=trouble,
+                clock=partial(float, time),
             )
         except PerformError as error:
             assert error.message and error.span.text

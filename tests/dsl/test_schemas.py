@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dsl.schemas import example_of
@@ -99,7 +99,6 @@ def composed(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
-@settings(deadline=None)
 @given(st.recursive(simple, composed, max_leaves=8), st.integers())
 def test_an_example_satisfies_its_schema(schema: Schema, seed: int) -> None:
     assert satisfies(example_of(schema, Random(seed)), schema)

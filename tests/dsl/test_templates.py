@@ -9,17 +9,17 @@ from jinja2 import UndefinedError
 
 from dsl import ScriptError, compile_text
 from dsl.helpers import helpers
-from dsl.templates import BadTemplate, Template, has_markup, plain, to_json
+from dsl.templates import MISSING, BadTemplate, Template, has_markup, plain, to_json
 from dsl.values import PerformError
 from tests.dsl.performing import NOON, Talk
 
 
 def rendered(template: str, /, **names: Any) -> Any:
-    return Template(template).render(names.get)
+    return Template(template).render(lambda name: names.get(name, MISSING))
 
 
 def valued(expression: str, /, **names: Any) -> Any:
-    return Template(expression, typed=True).render(names.get)
+    return Template(expression, typed=True).render(lambda name: names.get(name, MISSING))
 
 
 def failure(script: str, user: str = "hi", **fields: Any) -> str:
@@ -246,10 +246,11 @@ def test_a_capture_hides_a_field_and_a_constant() -> None:
         ('otherwise { header "a" "{{ user }}" }', "'hi\\n' cannot be the value of a header"),
         ('otherwise { header "a" "→" }', "'→' cannot be the value of a header"),
         ("otherwise { usage { input: {{ 0 - 1 }} } }", "the count of input tokens is -1"),
-        ('otherwise { usage { input: "x" } }', "the count of input tokens is 'x'"),
-        ('define f(t) { wait t }\notherwise use f("x")', "'x' is not a duration"),
+        ("otherwise { usage { input: {{ 'x' }} } }", "the count of input tokens is 'x'"),
+        ('define f(t) { wait t }\notherwise use f("{{ user }}")', "'hi\\n' is not a duration"),
         ("define f(t) { wait t }\notherwise use f({{ 1e300 * 1e10 }})", "inf is not a duration"),
-        ("define f(t) { wait t }\notherwise use f(-1)", "-1 is not a duration"),
+        ("define f(t) { wait t }\notherwise use f({{ 0 - 1 }})", "-1 is not a duration"),
+        ('define f(p) { pace p }\notherwise use f("{{ 3 }} tok")', "'3 tok' is not a rate"),
         ('otherwise repeat 100000 { chunk ""; chunk ""; chunk "" }', "the answer has more than 200000 events"),
         ("otherwise repeat 1000000 { repeat 1000000 { wait 1ms } }", "the answer repeats more than 200000 times"),
     ],

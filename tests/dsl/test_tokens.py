@@ -50,7 +50,7 @@ def test_estimated_pieces(text: str, pieces: list[str]) -> None:
 def without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MOCKLLM_TOKENS", raising=False)
     monkeypatch.setitem(sys.modules, "bpe_openai", None)
-    monkeypatch.setattr(tokens, "_loaded", tokens._loaded.__wrapped__)
+    monkeypatch.setattr(tokens, "_loaded", tokens._load.__wrapped__)
 
 
 @pytest.mark.usefixtures("without_the_extra")

@@ -97,13 +97,13 @@ def relaid(draw: st.DrawFn) -> str:
     return "".join([*out, draw(layouts)])
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(relaid())
 def test_any_layout(text: str) -> None:
     is_formatted(text)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.sampled_from(SCRIPTS), st.data())
 def test_line_breaks_where_spaces_were(text: str, data: st.DataObject) -> None:
     """Where a line break may stand for a space, whatever is read comes out as one layout."""
@@ -120,7 +120,6 @@ def test_line_breaks_where_spaces_were(text: str, data: st.DataObject) -> None:
 rows = st.lists(st.text(st.sampled_from(" \t\fab#\"'{}\\\u00a0"), max_size=8), max_size=5)
 
 
-@settings(deadline=None)
 @given(rows, st.sampled_from(['"""', "'''"]), st.sampled_from(["", " ", "\t", "      "]))
 def test_long_texts_say_the_same(found: list[str], quotes: str, tail: str) -> None:
     text = (

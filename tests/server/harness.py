@@ -182,7 +182,7 @@ class Client:
         self._socket.sendall(data)
 
     def get(self, path: str, *fields: str, version: str = "1.1") -> None:
-        head = [f"GET {path} HTTP/{version}", "host: test", *fields, "", ""]
+        head = [f"GET {path} HTTP/{version}", "host: localhost", *fields, "", ""]
         self.send("\r\n".join(head).encode())
 
     def some(self) -> bytes:

@@ -13,8 +13,8 @@ from dsl.request import Headers
 from dsl.testing.outcome import Outcome
 from dsl.testing.requests import KEYS, PARAMETERS, request_of
 from dsl.testing.stage import Stage
-from mockllm.apis import chat_parameters, responses_parameters
-from mockllm.app import Chat
+from mockllm.apis import chat_parameters, embeddings_request, responses_parameters
+from mockllm.apis.endpoints import Chat
 from mockllm.journal import Journal
 from mockllm.mock import Mock
 from mockllm.settings import Settings
@@ -114,6 +114,6 @@ def test_chat(script: str, keys: dict[str, Any]) -> None:
 
 def test_the_parameters_are_those_of_the_apis() -> None:
     known = {*chat_parameters.BODY.fields, *responses_parameters.BODY.fields}
-    assert {*PARAMETERS} <= known
+    assert {*PARAMETERS} <= known | {*embeddings_request.PARAMETERS}
     later = {"access_programs", "background_options", "context_management", "image"}
     assert known - PARAMETERS - set(KEYS) <= later

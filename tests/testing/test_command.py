@@ -114,3 +114,65 @@ def test_coverage_of_sockets_and_blocks(folder: Path) -> None:
         "not reached: a.llmock:2 after 9s",
         "coverage 66% (4 of 6 reached)",
     ]
+
+
+REFUSED = """
+otherwise reply "Hello."
+test "hot" { request { user: "hi", temperature: 9 } expect status is 400 and error.param is "temperature" }
+test "calls" { request { input: [{ type: "nonsense" }] } expect error.code is "invalid_value" }
+test "no input" { request { endpoint: embeddings, input: "" } expect status is 400 and error.param is "input" }
+test "unknown" { request { user: "hi", body: { colour: "red" } } expect text is "Hello." }
+"""
+
+
+def test_requests_that_the_api_refuses(folder: Path) -> None:
+    (folder / "a.llmock").write_text(REFUSED)
+    told = run_command("a.llmock")
+    assert told.exit_code == 1
+    assert [line.split(" (")[0] for line in told.output.splitlines() if line.startswith(("ok", "FAILED"))] == [
+        "ok hot", "ok calls", "ok no input", "FAILED unknown"
+    ]  # fmt: skip
+    assert "the answer is the error 400 `invalid_request_error`: Unrecognized request argument" in told.output
+
+
+def test_a_lenient_api(folder: Path) -> None:
+    (folder / "a.llmock").write_text(REFUSED)
+    assert run_command("a.llmock", "--lenient").exit_code == 0
+
+
+STRICT = """
+let born = { born: { type: "integer" } }
+let schema = { type: "object", properties: born, required: ["born"], additionalProperties: false }
+let format = { type: "json_schema", name: "person", strict: true, schema: schema }
+let person = { name: "person", strict: true, schema: schema }
+
+when user is "good" reply { born: 1815 }
+when user is "bad" reply { born: "in 1815" }
+when user is "text" reply "In 1815."
+when user is "short" { reply "In"; finish length }
+
+test "chat" {
+    request { user: "good", response_format: { type: "json_schema", json_schema: person } }
+    expect status is 200
+    again { user: "bad" }
+    expect status is 200
+    again { user: "short" }
+    expect status is 200
+}
+test "responses" {
+    request { input: "text", text: { format: format } }
+    expect status is 200
+}
+"""
+
+
+def test_replies_that_break_a_strict_schema(folder: Path) -> None:
+    (folder / "a.llmock").write_text(STRICT)
+    told = run_command("a.llmock")
+    assert told.exit_code == 0
+    warned = [line for line in told.output.splitlines() if line.startswith("warning")]
+    assert warned == [
+        "warning: this does not satisfy the request's strict schema at born: 'in 1815' is not of type 'integer'",
+        "warning: the request has a strict schema, and this is no JSON",
+    ]
+    assert "--> a.llmock:8:1" in told.output and "the request is at a.llmock:15:5" in told.output

@@ -6,8 +6,8 @@ import json
 
 from dsl import compile_text
 from dsl.request import Headers
+from mockllm.apis.endpoints import Chat, Embeddings
 from mockllm.apis.serialise import compact
-from mockllm.app import Chat, Embeddings
 from mockllm.journal import Journal
 from mockllm.mock import Mock
 from mockllm.settings import Settings

@@ -10,8 +10,8 @@ import pytest
 from dsl import compile_text
 from dsl.request import Headers
 from dsl.timeline import ByteLimit, ByteRate, Cut, End, Fail, Hang, Reset, Text, Timeline
+from mockllm.apis.endpoints import Chat
 from mockllm.apis.serialise import compact
-from mockllm.app import Chat
 from mockllm.journal import Entry, Journal
 from mockllm.mock import Mock
 from mockllm.plan import Plan, in_header
@@ -259,7 +259,7 @@ def test_the_seconds_of_the_script(speed: float, seconds: float) -> None:
 def test_rate_limits_go_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three a minute are one in 20 seconds, which at ten times the speed are two."""
     now = 1000.0
-    monkeypatch.setattr("mockllm.mock.monotonic", lambda: now)
+    monkeypatch.setattr("dsl.session.Session.clock", lambda session: now)
     asked = Asked(speed=10.0)
     told = [dict(asked.chat("limited").headers)["x-ratelimit-remaining-requests"] for _ in range(3)]
     assert told == ["2", "1", "0"]

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dsl.request import Request, ToolCall
@@ -256,7 +256,6 @@ _JSON = st.recursive(
 _ITEMS = st.lists(st.dictionaries(_KEYS, _JSON, max_size=5), max_size=4)
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(PARAMETERS)), _JSON, max_size=4), _ITEMS)
 def test_no_body_raises_anything_but_an_api_error(parameters: dict[str, Any], items: Any) -> None:
     for body in (parameters, {"model": "m", "input": items, **parameters}):

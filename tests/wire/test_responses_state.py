@@ -1,4 +1,7 @@
-"""What is stored, continued, polled, cancelled and deleted, through the application in process."""
+"""What is stored, continued, polled, cancelled and deleted, through the application in process.
+
+It is the same wherever it is stored: in memory, or in Redis.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,12 @@ from openai.types.responses import CompactedResponse, Response
 from dsl import compile_text
 from mockllm import responses_views
 from mockllm.app import create_app
+from mockllm.archive import MemoryArchive
 from mockllm.journal import Journal
 from mockllm.mock import Mock
 from mockllm.serving import Mocks
 from mockllm.settings import Settings
+from mockllm.state import state_at
 from mockllm.transports.clock import monotonic
 from tests.wire.answering import GOLDEN
 from tests.wire.responding import events
@@ -38,9 +43,10 @@ class Api:
     """The application, asked with JSON."""
 
     def __init__(self, **settings: Any) -> None:
-        journal = Journal(10)
-        mock = Mock("", compile_text(SCRIPT), Settings(seed=1, **settings), journal)
-        self.mocks = Mocks([mock], journal)
+        asked = Settings(seed=1, **settings)
+        journal, state = Journal(10), state_at(asked.state)
+        self.mock = Mock("", compile_text(SCRIPT), asked, journal, state)
+        self.mocks = Mocks([self.mock], journal, asked, state=state)
         self._client = create_app(self.mocks).test_client()
 
     def ask(self, method: str, path: str, value: Any = None, key: str = "k") -> tuple[int, Any]:
@@ -69,9 +75,15 @@ class Api:
         return status, found["error"]["message"]
 
 
+@pytest.fixture(params=["memory", "redis"])
+def stored(request: pytest.FixtureRequest) -> str | None:
+    """Where it is stored."""
+    return request.getfixturevalue("state") if request.param == "redis" else None
+
+
 @pytest.fixture
-def api() -> Api:
-    return Api()
+def api(stored: str | None) -> Api:
+    return Api(state=stored)
 
 
 @pytest.fixture
@@ -121,7 +133,7 @@ def test_a_conversation_grows_with_each_answer(api: Api) -> None:
 @pytest.mark.parametrize("user", ["no", "raw"])
 def test_what_is_no_response_is_not_stored(api: Api, user: str) -> None:
     api.ask("POST", "/responses", {"model": "gpt-5", "input": user})
-    assert not api.mocks.by_name[""].archive.responses
+    assert api.mock.archive.owners() == []
 
 
 def test_what_is_not_stored_is_not_found(api: Api) -> None:
@@ -134,8 +146,8 @@ def test_one_key_does_not_see_what_another_stored(api: Api) -> None:
     assert api.refusal("GET", f"/responses/{made['id']}", key="other")[0] == 404
 
 
-def test_the_longest_unused_responses_are_forgotten() -> None:
-    api = Api(responses=2)
+def test_the_longest_unused_responses_are_forgotten(stored: str | None) -> None:
+    api = Api(responses=2, state=stored)
     first, second = api.create("a"), api.create("b")
     api.get(f"/responses/{first['id']}")
     api.create("c")
@@ -148,8 +160,10 @@ def test_a_reset_forgets_what_is_stored(api: Api) -> None:
     api.post("/conversations")
     api.mocks.reset()
     assert api.refusal("GET", f"/responses/{made['id']}")[0] == 404
-    archive = api.mocks.by_name[""].archive
-    assert (archive.size, archive.stems, archive.conversations) == (0, {}, {})
+    archive = api.mock.archive
+    assert archive.owners() == []
+    if isinstance(archive, MemoryArchive):
+        assert (archive.size, archive.stems, archive.conversations) == (0, {}, {})
 
 
 # -- stored responses --------------------------------------------------------------------------------------
@@ -187,7 +201,7 @@ def test_a_long_conversation_costs_what_is_new_in_each_turn(api: Api) -> None:
         latest = api.create(str(number), previous_response_id=latest)["id"]
     items = api.get(f"/responses/{latest}/input_items?limit=100&order=asc")["data"]
     assert [item["content"][0]["text"] for item in items[::2]] == [str(number) for number in range(40)]
-    stored = api.mocks.by_name[""].archive.responses["key-8254c329a928", latest]
+    stored = api.mock.archive.shelf("key-8254c329a928").find_response(latest)
     assert (len(stored.new), len(stored.context), stored.output.answer.request.messages) == (1, 79, ())
 
 

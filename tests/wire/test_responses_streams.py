@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dsl import compile_text
@@ -273,7 +273,6 @@ def test_only_the_first_choice_is_heard() -> None:
 # -- obfuscation -------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_obfuscation_fills_a_delta_up_to_sixteen_characters(text: str) -> None:
     delta = events(streamed(timeline(Text(0.0, text))))[4]
@@ -382,7 +381,6 @@ _SAID: st.SearchStrategy[Event] = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(_SAID, max_size=12), st.booleans())
 def test_every_stream_is_one_that_the_sdk_knows(said: list[Event], summary: bool) -> None:
     performed = timeline(*said)

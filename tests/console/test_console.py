@@ -1,0 +1,220 @@
+"""What people do in the console, done in a real browser."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.server.harness import Served, running, tool
+
+
+def ask(served: Served, mock: str, text: str, host: str | None = None) -> httpx.Response:
+    """Asks a mock by its path, or by its subdomain."""
+    body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": text}]}
+    if host is not None:
+        headers = {"host": f"{host}:{served.address[1]}"}
+        return httpx.post(f"{served.url}/v1/chat/completions", json=body, headers=headers)
+    return httpx.post(f"{served.url}/{mock}/v1/chat/completions", json=body)
+
+
+def editor(page: Page) -> Locator:
+    return page.get_by_role("textbox", name=re.compile("^Script of [a-z]+$"))
+
+
+def write(page: Page, script: str) -> None:
+    editor(page).click()
+    page.keyboard.press("Control+a")
+    page.keyboard.type(script)
+
+
+def save(page: Page) -> None:
+    page.keyboard.press("Control+s")
+    expect(page.get_by_text("saved and served")).to_be_visible()
+
+
+def requests(page: Page) -> Locator:
+    return page.get_by_role("listbox", name="Requests").get_by_role("option")
+
+
+def frames(page: Page) -> list[str]:
+    """The texts of the frames of the answer, decoded."""
+    rows = page.get_by_role("listbox", name="Frames").get_by_role("option").all_inner_texts()
+    return [row.split("\n")[-1] for row in rows]
+
+
+def test_from_a_name_to_an_answer(page: Page, served: Served, folder: Path) -> None:
+    page.get_by_placeholder("Name of a new mock").fill("shop")
+    page.keyboard.press("Enter")
+    expect(editor(page)).to_contain_text("otherwise reply")
+
+    write(page, 'when usr mentions "price" reply "Ten."\n')
+    findings = page.locator("[data-findings]")
+    expect(findings).to_contain_text("E201 unknown field `usr`")
+    expect(findings).to_contain_text("did you mean `user`?")
+    page.keyboard.press("Control+s")
+    expect(page.get_by_text("The script has an error.")).to_be_visible()
+    assert "usr" not in (folder / "shop.llmock").read_text()
+
+    write(page, 'when user mentions "price" reply "Ten."\n')
+    expect(page.get_by_text("No mistakes")).to_be_visible()
+    save(page)
+    assert (folder / "shop.llmock").read_text() == 'when user mentions "price" reply "Ten."\n'
+
+    page.get_by_role("link", name="Requests").click()
+    expect(page.get_by_text("No request yet")).to_be_visible()
+    answer = ask(served, "shop", "What is the price?", host="shop.localhost")
+    assert answer.json()["choices"][0]["message"]["content"] == "Ten."
+    entry = requests(page)
+    expect(entry).to_contain_text("shop.llmock:1")
+    entry.click()
+    expect(page.get_by_label(re.compile("^Request [0-9]+$"))).to_contain_text("What is the price?")
+    expect(page.locator("[data-why]")).to_contain_text("shop.llmock:1 answers")
+
+
+def test_a_miss_becomes_a_rule(page: Page, served: Served) -> None:
+    assert ask(served, "hello", "Where is it?").status_code == 404
+    page.get_by_role("link", name="Requests").click()
+    requests(page).filter(has_text="no rule").click()
+    page.get_by_role("button", name="Add this rule to the script").click()
+    expect(editor(page)).to_contain_text('when user is "Where is it?"')
+    page.keyboard.insert_text("Over there.")
+    save(page)
+    assert ask(served, "hello", "Where is it?").json()["choices"][0]["message"]["content"] == "Over there."
+    assert ask(served, "hello", "hello").status_code == 200
+
+
+def test_a_stream_becomes_a_test(page: Page) -> None:
+    page.get_by_role("link", name="Try it").first.click()
+    page.get_by_label("User").fill("hello")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("[data-ending]")).to_have_text("complete · 6 frames")
+    assert frames(page) == ["role assistant", "Hel", "lo", "!", "stop", "[DONE]"]
+    expect(page.locator("[data-said]")).to_have_text("Hello!")
+    expect(page.locator("[data-answered]")).to_contain_text("greet answered, at hello.llmock:1")
+    expect(page.locator(".cm-answered")).to_have_count(4)
+    expect(page.get_by_role("img", name=re.compile("^6 frames in .*plan of 3 chunks"))).to_be_visible()
+
+    page.get_by_role("button", name="Save as expected").click()
+    page.get_by_role("button", name="Check again").click()
+    expect(page.locator("[data-verdict]")).to_contain_text("the same sequence again")
+
+    page.get_by_role("button", name="Add test to script").click()
+    expect(editor(page)).to_contain_text('text is "Hello!" and finish is stop and chunks is 3')
+    page.get_by_role("button", name="Run tests").click()
+    expect(page.get_by_text("1 passed, 0 failed")).to_be_visible()
+    save(page)
+
+
+def test_a_sequence_that_has_changed(page: Page) -> None:
+    page.goto(page.url.split("#")[0] + "#try/hello")
+    page.get_by_label("User").fill("hello")
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("[data-ending]")).to_contain_text("complete")
+    page.get_by_role("button", name="Save as expected").click()
+    page.get_by_role("link", name="Script").click()
+    write(page, 'when user mentions "hello" { chunk "Hel"; chunk "p" }')
+    save(page)
+    page.get_by_role("link", name="Try it").click()
+    page.get_by_role("button", name="Check again").click()
+    expect(page.locator("[data-verdict]")).to_contain_text("Frame 3: expected “text: lo”, came “text: p”")
+
+
+def test_a_conversation_on_a_websocket(page: Page) -> None:
+    page.get_by_role("link", name="Try it").first.click()
+    page.get_by_text("WebSocket", exact=True).click()
+    page.get_by_label("User").fill("hello")
+    page.get_by_role("button", name="Connect and send").click()
+    expect(page.get_by_role("option", name=re.compile("DONE"))).to_be_visible()
+    page.get_by_text("Raw JSON").click()
+    page.get_by_role("textbox", name="Body of the request").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text('{"role": "user", "content": "and now?"}')
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("[data-said]")).to_have_text("Turn 2.")
+    expect(page.locator("[data-answered]")).to_contain_text("count answered")
+    page.get_by_text("Turn 1", exact=True).click()
+    expect(page.locator("[data-said]")).to_have_text("Hello!")
+    page.get_by_role("button", name="Close socket").click()
+    expect(page.locator("[data-ending]")).to_contain_text("closed 1000")
+
+    page.get_by_role("button", name="Add test to script").click()
+    expect(editor(page)).to_contain_text('connect "/v1/chat"')
+    page.get_by_role("button", name="Run tests").click()
+    expect(page.get_by_text("1 passed, 0 failed")).to_be_visible()
+    save(page)
+
+
+def test_a_journal_of_thousands_has_few_rows_in_the_page(page: Page, served: Served) -> None:
+    page.get_by_role("link", name="Requests").click()
+    with httpx.Client() as client:
+        for _ in range(1_000):
+            client.get(f"{served.url}/hello/v1/models")
+    expect(page.locator("[data-count]")).to_have_text("1,000 of 1,000")
+    assert requests(page).count() < 100
+    page.get_by_role("listbox", name="Requests").focus()
+    page.keyboard.press("End")
+    expect(requests(page).and_(page.get_by_role("option", selected=True))).to_be_visible()
+    page.get_by_placeholder("Filter").fill("nothing like it")
+    expect(page.get_by_text("Nothing like this")).to_be_visible()
+
+
+def test_sessions_move(page: Page, served: Served, folder: Path) -> None:
+    script = (
+        'scenario order { state open { when user mentions "pay" { reply "Paid."; go paid } } state paid { '
+        'when user matches /my name is (?<name>\\w+)/ { remember name = "{{ name }}"; reply "Noted." } } }\n'
+    )
+    httpx.put(f"{served.url}/-/mocks/hello", json={"script": script}).raise_for_status()
+    page.get_by_role("link", name="Sessions").first.click()
+    expect(page.get_by_text("Nothing is remembered yet")).to_be_visible()
+    ask(served, "hello", "I pay")
+    state = page.get_by_label("State of order")
+    expect(state).to_have_value("paid")
+    ask(served, "hello", "my name is Ada")
+    expect(page.get_by_role("row", name="memory.name")).to_contain_text("Ada")
+    state.select_option("open")
+    expect(state).to_have_value("open")
+    assert ask(served, "hello", "I pay").json()["choices"][0]["message"]["content"] == "Paid."
+
+
+def test_a_server_with_a_token(browser: Browser, folder: Path) -> None:
+    with running([tool("mockllm"), "serve", str(folder), "--port", "0"], {"MOCKLLM_TOKEN": "let-me-in"}) as served:
+        page = browser.new_page()
+        page.goto(f"{served.url}/-/")
+        page.get_by_label("Token").fill("wrong")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("alert")).to_contain_text("not the server's token")
+        page.get_by_label("Token").fill("let-me-in")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="hello")).to_be_visible()
+        page.close()
+        page = browser.new_page()
+        page.goto(f"{served.url}/-/#token=let-me-in")
+        expect(page.get_by_role("heading", name="hello")).to_be_visible()
+        assert "let-me-in" not in page.url
+        page.close()
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_everybody_can_use_it(browser: Browser, served: Served, colours: str) -> None:
+    """By axe's rules, which are those of WCAG: contrast, names, roles, order; on a desktop and on a phone."""
+    ask(served, "hello", "hello")
+    ask(served, "hello", "a miss")
+    context = browser.new_context(color_scheme="dark" if colours == "dark" else "light", bypass_csp=True)
+    page = context.new_page()
+    for width in (1360, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        for view in ("mocks", "script", "try", "requests", "requests/2", "sessions"):
+            page.goto(f"{served.url}/-/#{view}")
+            expect(page.get_by_role("heading", level=1)).to_be_attached()
+            if view == "requests/2":
+                expect(page.get_by_role("button", name="Add this rule")).to_be_visible()
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            if width > 390:  # the same things, in another place
+                found = Axe().run(page).response["violations"]
+                assert [(each["id"], each["nodes"][0]["target"]) for each in found] == [], view
+    context.close()
