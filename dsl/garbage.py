@@ -1,6 +1,8 @@
-"""Python's garbage collector, suspended while a large script is read.
+"""Python's garbage collector, where it would do much for nothing.
 
-A script is many objects, none of them garbage: looking through them again and again takes half the time.
+A script is many objects, none of them garbage: to look through them again and again takes half the time in which
+one is read. And what a server makes for a request is freed without the collector when it is answered, but for what
+its journal keeps: to look for garbage as often as Python does by default takes a sixth of the time of all answers.
 """
 
 from __future__ import annotations
@@ -20,3 +22,14 @@ def uncollected() -> Iterator[None]:
     finally:
         if collecting:
             gc.enable()
+
+
+# Objects made since the last look, and looks at the young before one at the older. A look at so many takes less
+# than a millisecond: no stream is late for it.
+_THRESHOLDS = 10_000, 20, 50
+
+
+def serve() -> None:
+    """From now on: what there is lives as long as the process, and for garbage is looked seldom."""
+    gc.freeze()
+    gc.set_threshold(*_THRESHOLDS)

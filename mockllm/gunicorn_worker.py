@@ -14,6 +14,7 @@ from typing import Any
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.ggevent import GeventPyWSGIWorker, PyWSGIHandler
 
+from dsl import garbage
 from mockllm.handler import Handler
 from mockllm.server import GracefulServer
 
@@ -50,3 +51,4 @@ class Worker(GeventPyWSGIWorker):  # type: ignore[misc]  # gunicorn has no types
         except SystemExit:
             # The script has errors, and has told them. After any other status gunicorn would try for ever.
             sys.exit(Arbiter.APP_LOAD_ERROR)
+        garbage.serve()

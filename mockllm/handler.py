@@ -14,6 +14,8 @@ pywsgi reads bodies and frames responses. What is changed here, and why:
 * A script may frame a body itself: then the length or the transfer coding that it gives is sent as it is, pywsgi
   adds none and refuses none, the bytes leave without chunks, and the connection is closed behind them. A
   `connection` that the application gives is sent as it is, too; with `close` in it the connection really closes.
+* What arrives is read by a reader of our own (`mockllm.transports.arrivals`), which lets all clients have their
+  turns.
 * A client that has gone is no error, and requests are not logged: the journal has them.
 * A request for a WebSocket is the application's to accept: it finds a `Socket` in the environ. Until it accepts
   that, its response is one as to any other request; afterwards the response is dropped, and the connection ends
@@ -23,10 +25,12 @@ pywsgi reads bodies and frames responses. What is changed here, and why:
 from __future__ import annotations
 
 import errno
+import io
 import logging
+import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.utils import formatdate
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -39,6 +43,7 @@ from geventwebsocket.handler import WebSocketHandler
 
 from dsl import header_fields
 from mockllm.http_head import Head, origin_form, read
+from mockllm.transports.arrivals import Arrivals, Reader
 from mockllm.transports.clock import BEGAN, monotonic
 from mockllm.transports.connection import CONNECTION, ClientConnection, send_all
 from mockllm.transports.websocket import SOCKET, Socket, is_handshake
@@ -74,22 +79,41 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # it has no types
         errno.ENETUNREACH,
     )
 
+    def __init__(self, client: Any, address: Any, server: Any) -> None:
+        self._client: socket.socket = client._sock  # the system's: gevent's would close it a turn later
+        self._arrivals = Arrivals(self._client)
+        super().__init__(client, address, server, io.BufferedReader(Reader(self._client, self._arrivals)))
+
     def handle(self) -> None:
         try:
-            super().handle()
+            while (result := self.handle_one_request()) is True:
+                pass
+            if result is not None:
+                self.status, answer = result
+                self._sendall(answer)
+                self.log_request()
         except OSError:
             pass  # the client did not wait for its 400
         finally:
-            self.server.resting.discard(gevent.getcurrent())
-            self.server.waiting.pop(gevent.getcurrent(), None)
+            self._close()
+
+    def _close(self) -> None:
+        current = gevent.getcurrent()
+        self.server.resting.discard(current)
+        self.server.waiting.pop(current, None)
+        self._arrivals.close()
+        # Bytes that nobody has read would turn the close into a reset, which may destroy what is on its way.
+        with suppress(OSError):
+            self._client.recv(16384)
+        self._client.close()
+        self.socket.close()
+        for name in ("socket", "rfile", "wsgi_input"):
+            self.__dict__.pop(name, None)  # they would keep each other alive
 
     # -- the request ----------------------------------------------------------------------------------------
 
     def read_requestline(self) -> str:
-        if self.environ is not None:
-            # A client whose next request is there already must not keep the others waiting.
-            gevent.sleep(0)
-            self.environ = None
+        self.environ = None
         if self.server.stopping:
             return ""
         current = gevent.getcurrent()
@@ -122,7 +146,7 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # it has no types
         waits = self.socket if head.fields.get("HTTP_EXPECT", "").lower() == "100-continue" else None
         self.wsgi_input = _Body(self.rfile, head.content_length, waits, head.chunked)
         self.wsgi_input.waiting = self.server.waiting
-        self.connection = ClientConnection(self.socket, self.server.resting)
+        self.connection = ClientConnection(self._client, self._arrivals, self.server.resting)
         environ: dict[str, Any] = self.server.get_environ()
         environ.update(head.fields)
         environ["REQUEST_METHOD"] = head.method

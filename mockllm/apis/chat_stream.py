@@ -66,6 +66,9 @@ class Framing(NamedTuple):
 SSE = Framing("data: ", "\n\n")
 
 
+# So many chunks of a stream at most are encoded before they are due.
+_AT_ONCE = 16
+
 # In bytes: a run of chunks, and about what their heads add to each.
 _LARGEST_RUN = 50_000
 _HEAD = 256
@@ -159,7 +162,21 @@ class _Stream:
         runs = self.framing is SSE and timeline.split is None
         key = "chunks", self.framing, self.with_usage, self.obfuscated, traits(self.answer)
         texts = timeline.once(key, lambda: tuple(_runs(self.texts()) if runs else self.texts()))
-        return map(self.part, texts)
+        return self.encoded(texts)
+
+    def encoded(self, texts: tuple[Part | _Text | _Run | _Usage, ...]) -> Iterator[Part]:
+        """The parts, a few at a time: to encode several chunks in a row takes half as long as one by one."""
+        head, close, fit, hidden = self.head, self.close, self.fit, self.obfuscation
+        for start in range(0, len(texts), _AT_ONCE):
+            few = texts[start : start + _AT_ONCE]
+            chunks = [text for text in few if isinstance(text, _Text) and len(text.pieces) == 1]
+            if self.obfuscated and len(chunks) == len(few):
+                yield from [
+                    Frame(text.at, head + text.pieces[0] + hidden.next((fit - text.length) & 15) + close)
+                    for text in chunks
+                ]
+            else:
+                yield from map(self.part, few)
 
     def part(self, text: Part | _Text | _Run | _Usage) -> Part:
         match text:
@@ -311,19 +328,23 @@ class _Stream:
         return _Text(at, pieces, sum(map(len, pieces)) + (len(pieces) - 1) * len(HOLE))
 
 
-def _runs(texts: Iterable[Part | _Text | _Usage]) -> Iterator[Part | _Run | _Usage]:
+def _runs(texts: Iterable[Part | _Text | _Usage]) -> Iterator[Part | _Text | _Run | _Usage]:
     """The texts that are due at the same instant together; so many that one write can carry them."""
     due: list[_Text] = []
     size = 0
     for text in texts:
         chunk = text if isinstance(text, _Text) else None
         if due and (chunk is None or chunk.at != due[0].at or size + chunk.length > _LARGEST_RUN):
-            yield _Run(due[0].at, tuple(due))
+            yield _run(due)
             due, size = [], 0
         if chunk is not None:
             due.append(chunk)
             size += chunk.length + _HEAD
         else:
-            yield text  # type: ignore[misc]  # not a chunk's
+            yield text
     if due:
-        yield _Run(due[0].at, tuple(due))
+        yield _run(due)
+
+
+def _run(due: list[_Text]) -> _Text | _Run:
+    return due[0] if len(due) == 1 else _Run(due[0].at, tuple(due))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import signal
@@ -15,7 +14,7 @@ from urllib.parse import quote
 import click
 import gevent
 
-from dsl import ScriptError
+from dsl import ScriptError, garbage
 from dsl.diagnostics import as_text
 from mockllm import __version__
 from mockllm.access import Access, is_loopback, new_token
@@ -141,12 +140,17 @@ def serve(
         click.echo(f"console  {server.url}/-/{login}")
         sys.stdout.flush()
     # The script lives as long as the server does. To look for garbage first would find nearly none.
-    gc.freeze()
+    garbage.serve()
+    gevent.spawn(_load, app)
     if sys.stdout.isatty() if watched is None else watched:
         gevent.spawn(watch, mocks)
-    gevent.spawn(app.load)
     with _hang_up(mocks, server):
         server.serve_forever()
+
+
+def _load(app: Application) -> None:
+    app.load()
+    garbage.serve()
 
 
 @contextmanager

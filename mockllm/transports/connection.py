@@ -27,10 +27,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from typing import Any
 
 import gevent
-from gevent.hub import get_hub
 from gevent.monkey import get_original
 from greenlet import getcurrent, greenlet
 
+from mockllm.transports.arrivals import Arrivals
 from mockllm.transports.clock import monotonic
 from mockllm.transports.schedule import Sleeper
 from mockllm.transports.watch import Outcome
@@ -40,7 +40,6 @@ CONNECTION = "mockllm.connection"
 # The header fields that say where a body ends; in lower case.
 FRAMING = frozenset(("content-length", "transfer-encoding"))
 
-_READ = 1  # libev's EV_READ
 _A_DAY = 86400.0
 
 # No client that a test waits for rests for so long amid an answer; one that does was stopped, or has forgotten it.
@@ -82,6 +81,10 @@ class Connection:
         gevent.sleep(seconds)
         return True
 
+    def wait_until(self, deadline: float) -> bool:
+        """As `wait`, until a time on the monotonic clock."""
+        return self.wait(max(0.0, deadline - monotonic()))
+
     def hang(self, seconds: float | None) -> None:
         """Stays open and silent until the client leaves, and for `seconds` at most if not None.
 
@@ -108,31 +111,49 @@ class ClientConnection(Connection):
     """A connection by its socket.
 
     Args:
-        client: the accepted socket.
+        client: the accepted socket, the system's: gevent's own close() would wait for what reads from it.
+        arrivals: what arrives there.
         resting: the greenlets which a server that is asked to stop may kill, for it owes their clients nothing.
     """
 
-    __slots__ = ("_awake", "_blind", "_hang_up", "_left", "_resting", "_sleeper", "_socket", "_watch")
+    __slots__ = (
+        "_arrivals",
+        "_awake",
+        "_blind",
+        "_hang_up",
+        "_left",
+        "_resting",
+        "_sleeper",
+        "_socket",
+        "_watching",
+    )
 
-    def __init__(self, client: socket.socket, resting: set[greenlet]) -> None:
+    def __init__(self, client: socket.socket, arrivals: Arrivals, resting: set[greenlet]) -> None:
         super().__init__()
-        # The system's socket: gevent's own close() would wait for the file object that requests are read from.
-        self._socket: socket.socket = client._sock  # type: ignore[attr-defined]  # gevent's, not among its types
+        self._socket = client
+        self._arrivals = arrivals
         self._resting = resting
         self._left = False
         self._awake = False
+        self._watching = False
         self._blind = False  # bytes have come that hide whether the client leaves
-        self._hang_up = _system_poll()
-        self._watch: Any = None
+        self._hang_up: Any = None
         self._sleeper = Sleeper()
 
     def wait(self, seconds: float) -> bool:
-        self._sleep(seconds)
+        if seconds > 0:
+            return self.wait_until(monotonic() + seconds)
+        self._watch()
+        self._sleeper.pause()
+        return not self._left
+
+    def wait_until(self, deadline: float) -> bool:
+        self._sleep(deadline)
         return not self._left
 
     def hang(self, seconds: float | None) -> None:
         with self.resting():
-            self._sleep(seconds)
+            self._sleep(None if seconds is None else monotonic() + seconds)
 
     @contextmanager
     def resting(self) -> Iterator[None]:
@@ -148,7 +169,7 @@ class ClientConnection(Connection):
         self._sleeper.wake_soon()
 
     def reset(self) -> None:
-        self.release()
+        self._arrivals.close()
         # Lingering for no time: what is unsent is dropped, and close() sends RST in place of FIN (socket(7)).
         # Some systems refuse the option if the client was faster.
         with suppress(OSError):
@@ -157,19 +178,17 @@ class ClientConnection(Connection):
 
     def release(self) -> None:
         """Gives the socket back to the server, which reads the next request from it."""
-        if self._watch is not None:
-            self._watch.close()
-            self._watch = None
+        self._watching = False
+        self._arrivals.tell(None)
 
-    def _sleep(self, seconds: float | None) -> None:
-        """Until `seconds` have passed, if not None, or the client has left."""
-        if self._watch is None:
-            self._watch = get_hub().loop.io(self._socket.fileno(), _READ)
-            self._watch.start(self._readable)
-        if seconds is not None and seconds <= 0:
-            self._sleeper.pause()
-            return
-        deadline = None if seconds is None else monotonic() + seconds
+    def _watch(self) -> None:
+        if not (self._watching or self._left or self._blind):
+            self._watching = True
+            self._arrivals.tell(self._readable)
+
+    def _sleep(self, deadline: float | None) -> None:
+        """Until a time, if not None, or the client has left."""
+        self._watch()
         while not (self._left or self._awake):
             if self._blind:
                 # The end of what the client sends is behind bytes that are not ours to read: ask now and then.
@@ -189,9 +208,11 @@ class ClientConnection(Connection):
             return
         except OSError:
             more = b""
-        self._watch.stop()
+        self._arrivals.tell(None)
+        self._watching = False
         if more:
             self._blind = True
+            self._hang_up = _system_poll()
             self._hang_up.register(self._socket.fileno(), select.POLLRDHUP)
         else:
             self._left = True

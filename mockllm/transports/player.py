@@ -22,7 +22,7 @@ import gevent
 
 from dsl import header_fields
 from dsl.timeline import Cut, Hang, Reset, Split
-from mockllm.transports.clock import Clock
+from mockllm.transports.clock import Clock, monotonic
 from mockllm.transports.connection import FRAMING, Connection, Disconnect, connection_of
 from mockllm.transports.frames import Ending, Headers
 from mockllm.transports.split import Splitter
@@ -118,11 +118,15 @@ class Player(ABC):
         """Plays the answer: by returning it is complete, and `Disconnect` ends the connection."""
 
     def _wait_until(self, at: float) -> None:
-        seconds = self._clock.until(at)
-        if seconds > 0 or self._unrested > _TURN:
-            # If for no time, then because an answer with much to catch up on must not keep the others waiting.
+        deadline = self._clock.deadline(at)
+        if deadline > monotonic():
             self._unrested = 0
-            if not self._connection.wait(max(seconds, 0)):
+            if not self._connection.wait_until(deadline):
+                raise Disconnect("left")
+        elif self._unrested > _TURN:
+            # An answer with much to catch up on must not keep the others waiting.
+            self._unrested = 0
+            if not self._connection.wait(0):
                 raise Disconnect("left")
 
     def _send(self, data: bytes, frames: int) -> None:

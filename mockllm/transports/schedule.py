@@ -135,7 +135,7 @@ class Sleeper:
             get_hub().switch()
         finally:
             self._greenlet = None
-            if alarm is not None:
+            if alarm is not None and alarm.ring is not None:
                 self._schedule.call_off(alarm)
 
     def pause(self) -> None:

@@ -179,7 +179,10 @@ class SsePlayer(Player):
             data, whole = self._batch[0] if len(self._batch) == 1 else b"".join(self._batch), self._whole
             self._batch.clear()
             self._batched = self._whole = 0
-            self._send(data, whole)
+            if self._plain and not self._bodiless:
+                self._put(data, whole)
+            else:
+                self._send(data, whole)
 
     def _finish(self, due: float, ending: Ending) -> None:
         if self._interrupted is not None and self._interrupted.at < due:

@@ -249,8 +249,8 @@ class Watch:
 def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
     watch = Watch()
     monkeypatch.setattr(time, "sleep", watch.sleep)
-    for module in ("mockllm.commands.screen", "mockllm.transports.clock", "mockllm.transports.connection"):
-        monkeypatch.setattr(f"{module}.monotonic", watch.monotonic)
+    for module in ("commands.screen", "transports.clock", "transports.connection", "transports.player"):
+        monkeypatch.setattr(f"mockllm.{module}.monotonic", watch.monotonic)
     return watch
 
 
