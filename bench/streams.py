@@ -3,8 +3,8 @@
     .venv/bin/python bench/streams.py vanish --streams 1000
     .venv/bin/python bench/streams.py deaf --streams 100 --deaf 200
 
-`vanish`: so many paced streams at once, half of whose clients leave at random moments. `deaf`: so many paced
-streams beside clients that ask for a flood and never read. Both serve bench/paced.llmock on a free port of
+`vanish`: so many paced streams, half of whose clients leave at random moments. `deaf`: so many paced streams
+beside clients that ask for a flood and never read. The streams begin within a second. Both serve bench/paced.llmock on a free port of
 127.0.0.1, and tell how late the chunks of the clients that stayed came, against an absolute schedule from each
 stream's first chunk, and the server's memory and open files before, during and after. With `--gunicorn` the server
 is `gunicorn -k geventwebsocket wsgi:app`. Linux only, for it reads /proc.
@@ -21,6 +21,7 @@ import re
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,8 +44,9 @@ class Figures:
     whole: int = 0
 
 
-async def stream(port: int, figures: Figures, leaves_after: float | None) -> None:
+async def stream(port: int, figures: Figures, leaves_after: float | None, begins: float = 0.0) -> None:
     """One paced stream; its client leaves so many seconds after it began, if not None."""
+    await asyncio.sleep(begins)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(body("paced"))
     try:
@@ -111,13 +113,15 @@ def served(gunicorn: bool) -> tuple[subprocess.Popen[str], int, int]:
             port = int(found[1])
         if found := re.search(r"Booting worker with pid: (\d+)", line):
             pid = int(found[1])
+    # A line for each request: unread they would fill the pipe, and the server would wait for us.
+    threading.Thread(target=process.stdout.read, daemon=True).start()
     return process, port, pid
 
 
 async def vanish(port: int, pid: int, streams: int) -> Figures:
     figures = Figures()
     asked = [
-        stream(port, figures, random.uniform(0.1, CHUNKS * INTERVAL) if number % 2 else None)
+        stream(port, figures, random.uniform(0.1, CHUNKS * INTERVAL) if number % 2 else None, number / streams)
         for number in range(streams)
     ]
     watching = asyncio.create_task(watch(pid))
@@ -131,7 +135,7 @@ async def beside_deaf(port: int, pid: int, streams: int, clients: int) -> Figure
     writers = [await deaf(port) for _ in range(clients)]
     await asyncio.sleep(1)
     watching = asyncio.create_task(watch(pid))
-    await asyncio.gather(*(stream(port, figures, None) for _ in range(streams)))
+    await asyncio.gather(*(stream(port, figures, None, number / streams) for number in range(streams)))
     print(f"during   memory up to {await stop(watching):.1f} MB")
     for writer in writers:
         writer.transport.abort()

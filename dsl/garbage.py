@@ -24,12 +24,22 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
-# Objects made since the last look, and looks at the young before one at the older. A look at so many takes less
-# than a millisecond: no stream is late for it.
-_THRESHOLDS = 10_000, 20, 50
+# Objects made since the last look, and looks at the young before one at the older: a look at so many takes a
+# millisecond or two, and no stream is late for it. One at all there is takes a hundred where a server has stored
+# thousands of responses: that is for `collect`.
+_THRESHOLDS = 5_000, 5, 1_000_000_000
 
 
 def serve() -> None:
-    """From now on: what there is lives as long as the process, and for garbage is looked seldom."""
+    """From now on: what there is lives as long as the process, and for garbage is looked seldom.
+
+    Whoever calls this calls `collect` now and then, when nobody waits for anything.
+    """
     gc.freeze()
     gc.set_threshold(*_THRESHOLDS)
+
+
+def collect() -> None:
+    """Looks for garbage among all there is, if that is left to the caller."""
+    if gc.get_threshold() == _THRESHOLDS:
+        gc.collect()

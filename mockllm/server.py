@@ -22,6 +22,7 @@ from gevent.hub import get_hub
 from gevent.pool import Group, Pool
 from greenlet import greenlet
 
+from dsl import garbage
 from mockllm.handler import Handler
 from mockllm.transports.clock import monotonic
 from mockllm.transports.schedule import Alarm, schedule
@@ -63,14 +64,17 @@ class GracefulServer(pywsgi.WSGIServer):
     def start_accepting(self) -> None:
         super().start_accepting()
         if self._sweep is None:
-            self._drop_idle()
+            self._tidy()
 
-    def _drop_idle(self) -> None:
-        """Ends the connections of clients that have sent nothing for too long, now and again and again."""
+    def _tidy(self) -> None:
+        """Now and again and again: ends the connections of clients that have sent nothing for too long, and looks
+        for garbage if nobody is being answered."""
         oldest = monotonic() - IDLE_TIMEOUT
         idle = [each for each, since in self.waiting.items() if since < oldest]
         gevent.killall(idle, block=False)
-        self._sweep = schedule().at(monotonic() + IDLE_TIMEOUT / 10, self._drop_idle)
+        if self.pool is not None and len(self.resting) >= len(self.pool):
+            garbage.collect()
+        self._sweep = schedule().at(monotonic() + IDLE_TIMEOUT / 10, self._tidy)
 
     def update_environ(self) -> None:
         # pywsgi would ask the name service who we are, and wait for it.
