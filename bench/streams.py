@@ -4,11 +4,11 @@
     .venv/bin/python bench/streams.py deaf --streams 100 --deaf 200
 
 `vanish`: so many paced streams, half of whose clients leave at random moments. `deaf`: so many paced streams
-beside clients that ask for a flood and never read. The streams begin within a second. Both serve bench/paced.llmock
-on a free port of 127.0.0.1, and tell how late the chunks of the clients that stayed came, against an absolute
-schedule from each stream's first chunk, and the server's memory and open files before, during and after. The client
-is Python, too, and late itself: compare with `deaf --deaf 0`. With `--gunicorn` the server is `gunicorn -k
-geventwebsocket wsgi:app`. Linux only, for it reads /proc.
+beside clients that ask for a flood and never read. The streams begin within a second. Both serve
+bench/paced.llmock on a free port of 127.0.0.1, and tell how late the chunks of the clients that stayed came,
+against an absolute schedule from each stream's first chunk, and the server's memory and open files before, during
+and after. The client is Python, too, and late itself: compare with `deaf --deaf 0`. With `--gunicorn` the server
+is `gunicorn -k geventwebsocket wsgi:app`. Linux only, for it reads /proc.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ This is the simplest form of a timing wheel: Varghese and Lauck, "Hashed and Hie
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Callable
 from heapq import heappop, heappush
 from math import ceil
@@ -24,6 +25,9 @@ from greenlet import getcurrent
 from mockllm.transports.clock import monotonic
 
 _SLOTS = 1000  # a second
+
+# For how many seconds in each turn of the event loop those that pause may go on.
+_TURNS = 0.001
 
 
 class Alarm:
@@ -46,6 +50,8 @@ class Schedule:
         self._timer: Any = None
         self._set_for = 0  # the slot that the timer is set for; 0 for none
         self._ringing = False
+        self._pausing: deque[Alarm] = deque()
+        self._turn: Any = None
 
     def at(self, deadline: float, ring: Callable[[], object]) -> Alarm:
         """Let the event loop call `ring` at a time of the monotonic clock. It must not wait."""
@@ -96,14 +102,45 @@ class Schedule:
         while self._order and self._order[0] <= now:
             due += self._slots.pop(heappop(self._order), ())
         for alarm in due:
-            ring, alarm.ring = alarm.ring, None
-            if ring is not None:
-                try:
-                    ring()
-                except BaseException:  # a mistake of one must not keep the others waiting for ever
-                    self._hub.handle_error(alarm, *sys.exc_info())
+            self._call(alarm)
         self._ringing = False
         self._set()
+
+    def pause(self, ring: Callable[[], object]) -> Alarm:
+        """Let the event loop call `ring` when the network and what is due have had their turns.
+
+        Those who pause have little time in each turn of the loop, and take turns in it: any number that have much
+        to do keep what is due waiting no longer than one.
+        """
+        alarm = Alarm(0, ring)
+        self._pausing.append(alarm)
+        if self._turn is None:
+            self._begin_turn()
+        return alarm
+
+    def _begin_turn(self) -> None:
+        # A timer and no callback: those run before the network has its turn.
+        self._turn = self._hub.loop.timer(0)
+        self._turn.start(self._take_turns)
+
+    def _take_turns(self) -> None:
+        self._turn.close()
+        self._turn = None
+        end = monotonic() + _TURNS
+        for _ in range(len(self._pausing)):
+            self._call(self._pausing.popleft())
+            if monotonic() > end:
+                break
+        if self._pausing and self._turn is None:
+            self._begin_turn()
+
+    def _call(self, alarm: Alarm) -> None:
+        ring, alarm.ring = alarm.ring, None
+        if ring is not None:
+            try:
+                ring()
+            except BaseException:  # a mistake of one must not keep the others waiting for ever
+                self._hub.handle_error(alarm, *sys.exc_info())
 
 
 _schedules: WeakKeyDictionary[Hub, Schedule] = WeakKeyDictionary()
@@ -140,15 +177,13 @@ class Sleeper:
 
     def pause(self) -> None:
         """Sleeps until all others, and the network, have had their turn."""
-        self._greenlet = getcurrent()
-        # A timer and no callback: those run before the network has its turn.
-        timer: Any = get_hub().loop.timer(0)
+        self._greenlet = greenlet = getcurrent()
+        alarm = self._schedule.pause(greenlet.switch)
         try:
-            timer.start(self.wake)
             get_hub().switch()
         finally:
             self._greenlet = None
-            timer.close()
+            alarm.ring = None
 
     def wake(self) -> None:
         """Ends the sleep, if one goes on. For the event loop alone, which calls what must not wait."""

@@ -123,3 +123,32 @@ def test_a_pause_lets_the_others_have_their_turn() -> None:
     gevent.spawn(turns.append, "other")
     sleeping.join()
     assert turns == ["before", "other", "after"]
+
+
+def test_any_number_that_pause_keep_what_is_due_waiting_for_one_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mockllm.transports.schedule._TURNS", -1.0)  # time for one in each turn of the loop
+    turns: list[str] = []
+
+    def busy(name: str) -> None:
+        sleeper = Sleeper()
+        for _ in range(3):
+            sleeper.pause()
+            turns.append(name)
+            if turns == ["a"]:
+                schedule().at(monotonic(), partial(turns.append, "due"))
+                while monotonic() * 1000 < int(began * 1000) + 3:
+                    pass  # so that it is due when the turn is over
+
+    began = monotonic()
+    gevent.joinall([gevent.spawn(busy, name) for name in "abc"])
+    assert [turn for turn in turns if turn != "due"] == list("abcabcabc")
+    assert turns.index("due") <= 2
+
+
+def test_who_is_killed_while_pausing_has_no_turn() -> None:
+    sleeping = gevent.spawn(Sleeper().pause)
+    gevent.sleep(0)
+    sleeping.kill()
+    other = gevent.spawn(Sleeper().pause)
+    other.join(5)
+    assert sleeping.dead and other.successful()
