@@ -52,19 +52,24 @@ class Chance(_Random):
 
 
 class Constants:
-    """The timelines that are known to be the same every time, by what makes them."""
+    """The timelines that are known to be the same every time, by what makes them and how.
+
+    What makes them is told apart by its identity, for to compare it would take longer than to perform it.
+    """
 
     def __init__(self) -> None:
-        self._timelines: dict[object, Timeline] = {}
+        self._timelines: dict[tuple[int, object], tuple[object, Timeline]] = {}
         self._events = 0
 
-    def get(self, key: object) -> Timeline | None:
-        return self._timelines.get(key)
+    def get(self, maker: object, how: object = None) -> Timeline | None:
+        found = self._timelines.get((id(maker), how))
+        return None if found is None else found[1]
 
-    def keep(self, key: object, timeline: Timeline) -> None:
+    def keep(self, timeline: Timeline, maker: object, how: object = None) -> None:
         self._events += len(timeline.events) + 1
         if self._events > MOST_EVENTS:
             self._timelines.clear()
             self._events = len(timeline.events) + 1
         timeline.remember()
-        self._timelines[key] = timeline
+        # As long as the maker is here nothing else has its identity.
+        self._timelines[id(maker), how] = maker, timeline

@@ -28,6 +28,7 @@ def uncollected() -> Iterator[None]:
 # millisecond or two, and no stream is late for it. One at all there is takes a hundred where a server has stored
 # thousands of responses: that is for `collect`.
 _THRESHOLDS = 5_000, 5, 1_000_000_000
+_ANSWERS = 128
 
 
 def serve() -> None:
@@ -35,11 +36,29 @@ def serve() -> None:
 
     Whoever calls this calls `collect` now and then, when nobody waits for anything.
     """
+    global _left_to_us
     gc.freeze()
     gc.set_threshold(*_THRESHOLDS)
+    _left_to_us = True
+
+
+def answered() -> None:
+    """To be called for each answer: looks among what the last ones have left, so many at a time.
+
+    Python counts by how many objects there are more than before. A journal or an archive that is full drops one
+    for each that it takes, so that the young become ever more without being looked at, and then all at once.
+    """
+    global _answers
+    _answers += 1
+    if _left_to_us and _answers % _ANSWERS == 0:
+        gc.collect(int(_answers % (8 * _ANSWERS) == 0))
 
 
 def collect() -> None:
-    """Looks for garbage among all there is, if that is left to the caller."""
-    if gc.get_threshold() == _THRESHOLDS:
+    """Looks for garbage among all there is, if `serve` has left that to the caller."""
+    if _left_to_us:
         gc.collect()
+
+
+_left_to_us = False
+_answers = 0

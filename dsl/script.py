@@ -13,6 +13,7 @@ from dsl import fields, nodes
 from dsl.constancy import Chance, Constants, Watch
 from dsl.diagnostics import Diagnostic
 from dsl.helpers import helpers
+from dsl.looks import Looks
 from dsl.performance import Performance, Statement
 from dsl.request import Request
 from dsl.scenarios import Scenario
@@ -40,6 +41,7 @@ class Script:
         scenarios: its scenarios, in order.
         source: its text.
         files: the script's own file, what it includes, and the data that it reads.
+        looks: those at its files when it was read.
         warnings: what the checker has to say of it.
         items: what stands in it, as it was parsed, without includes.
         tests: its tests, in order.
@@ -54,6 +56,7 @@ class Script:
         self.scenarios: tuple[Scenario, ...] = ()
         self.source = Source("script", "")
         self.files: tuple[Path, ...] = ()
+        self.looks = Looks()
         self.warnings: tuple[Diagnostic, ...] = ()
         self.items: tuple[nodes.Item, ...] = ()
         self.tests: tuple[Test, ...] = ()
@@ -101,8 +104,8 @@ class Script:
         Raises:
             PerformError: a template failed, or the answer grew too large.
         """
-        rule, key = match.rule, (id(match.rule), with_defaults)
-        kept = self._same.get(key) if fault is None else None
+        rule = match.rule
+        kept = self._same.get(rule, with_defaults) if fault is None else None
         if kept is not None:
             return kept
         watch = Watch()
@@ -117,7 +120,7 @@ class Script:
             bind=lambda scope: rule.bind(scope, home),
         )
         if fault is None and not watch.varies:
-            self._same.keep(key, timeline)
+            self._same.keep(timeline, rule, with_defaults)
         return timeline
 
     def warm_up(

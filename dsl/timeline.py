@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from dsl.records import Record, changed
 
 # How many things are kept of one timeline that is the same every time; clients differ in more than one way.
-MOST_KEPT = 64
+MOST_KEPT = 24
 
 _Made = TypeVar("_Made")
 
@@ -230,7 +230,7 @@ class Timeline:
             return make()
         if key not in kept:
             if len(kept) >= MOST_KEPT:
-                kept.clear()
+                del kept[next(iter(kept))]
             kept[key] = make()
         made: _Made = kept[key]
         return made

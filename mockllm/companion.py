@@ -60,6 +60,7 @@ class Companion:
         opened: float,
     ) -> None:
         self.script = script
+        self.owner = mock.script  # performs what is its own, though the mock may answer from another one by now
         self._mock = mock
         self._socket = socket
         self._request = request
@@ -79,7 +80,7 @@ class Companion:
             BadHandshake: it cannot be made.
         """
         rules = self.script.on("connect") if self.script else []
-        said = [self._mock.happen(rule, self._request("connect", None, 0.0)) for rule in rules]
+        said = [self._mock.happen(self.owner, rule, self._request("connect", None, 0.0)) for rule in rules]
         for answer, entry in said:
             ending = answer.timeline.ending
             if isinstance(ending, Fail) and not answer.timeline.speaks:
@@ -108,7 +109,8 @@ class Companion:
         self._greenlets.kill()
         for rule in self.script.on("close") if self.script else ():
             try:
-                _, entry = self._mock.happen(rule, self._request("close", None, self._elapsed(monotonic())))
+                request = self._request("close", None, self._elapsed(monotonic()))
+                _, entry = self._mock.happen(self.owner, rule, request)
                 Recorder(entry).ended(0.0, "complete")
             except ApiError as error:
                 _log.error("on close: %s", error.message)
@@ -126,7 +128,7 @@ class Companion:
 
     def _happen(self, rule: Rule, event: str, frame: Any, at: float) -> None:
         try:
-            answer, entry = self._mock.happen(rule, self._request(event, frame, self._elapsed(at)))
+            answer, entry = self._mock.happen(self.owner, rule, self._request(event, frame, self._elapsed(at)))
         except ApiError as error:
             try:
                 self._socket.send(self._encode_error(error), binary=False)

@@ -65,7 +65,7 @@ class ExactPaths:
         try:
             began = request_began(environ)
             headers = header_of(environ)
-            body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+            body = _read(environ)
             reply, entry = mock.answer(api(mock, headers, began), "POST", path, {}, headers, body)
             player = player_of(reply, began, Recorder(entry))
         except Exception as error:
@@ -82,6 +82,21 @@ class ExactPaths:
             and int(length) <= self._largest
             and "HTTP_TRANSFER_ENCODING" not in environ
         )
+
+
+def _read(environ: Mapping[str, Any]) -> bytes:
+    """The body.
+
+    Raises:
+        HTTPException: the client has left before it had sent all of it, as Werkzeug says that.
+    """
+    try:
+        body: bytes = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+    except (OSError, ValueError):
+        from werkzeug.exceptions import ClientDisconnected
+
+        raise ClientDisconnected from None
+    return body
 
 
 def header_of(environ: Mapping[str, Any]) -> Headers:

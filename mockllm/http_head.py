@@ -118,8 +118,8 @@ def origin_form(target: str) -> str:
     _, scheme, rest = target.partition("://")
     if not scheme:
         return target
-    _, slash, path = rest.partition("/")
-    return slash + path or "/"
+    path = rest[len(rest.split("/", 1)[0].split("?", 1)[0]) :]
+    return path if path.startswith("/") else f"/{path}"
 
 
 # The names of fields by what clients send; some clients send any number of different ones.

@@ -23,7 +23,7 @@ from random import Random
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from dsl import Script, ScriptError
+from dsl import Script, ScriptError, garbage
 from dsl.addressing import OTHER, UNSPOKEN, answering, has_path
 from dsl.performance import Statement
 from dsl.records import changed
@@ -151,13 +151,14 @@ class Mock:
         *,
         generate: bool = True,
         socket: SocketScript | None = None,
+        owner: Script | None = None,
         number: int = 1,
     ) -> tuple[Reply, Entry]:
         """The reply to a request, and its entry in the journal. A bad request gets a reply that says so.
 
         A request that is not to `generate` is answered with the script's defaults alone, and no rule is asked.
-        The rules of the `socket` that it came over are asked before the others; `number` counts the requests there
-        from 1, which have the same headers.
+        The rules of the `socket` that it came over are asked before the others, and performed by its `owner`;
+        `number` counts the requests there from 1, which have the same headers.
         """
         entry = self.journal.begin(self.name, method, path)
         named = headers.get(SEED_HEADER)
@@ -175,7 +176,7 @@ class Mock:
             entry.endpoint, entry.transport, entry.model = request.endpoint, request.transport, request.model
             entry.body = request.body if len(body) <= LARGEST_BODY else f"{len(body)} bytes"
             fault = self._fault(headers, request.transport == "websocket")
-            timeline = self._perform(api, request, entry, socket, generate, fault)
+            timeline = self._perform(api, request, entry, socket, owner or self.script, generate, fault)
             if headers.get(PLAN_HEADER) == "1":
                 told.append((PLAN_HEADER, in_header(timeline)))
             reply = _encoded(api, self._planned(request, timeline, entry), entry)
@@ -190,6 +191,7 @@ class Mock:
         if told and method != "WS":  # nobody sees the headers of what is said on a socket
             reply = changed(reply, headers=(*reply.headers, *told))
         self.journal.answered(entry)
+        garbage.answered()
         return reply, entry
 
     def reset(self, session: str | None = None) -> None:
@@ -238,6 +240,7 @@ class Mock:
         request: Request,
         entry: Entry,
         socket: SocketScript | None,
+        owner: Script,
         generate: bool,
         fault: Statement | None,
     ) -> Timeline:
@@ -248,9 +251,11 @@ class Mock:
             if not generate:
                 return self._warmed_up(request, session, entry)
             tables = self._asked(request, socket)
-            match = next((match for table in tables if (match := self._first(table, request, session))), None)
-            if match is not None:
-                return self._performed(match, request, session, entry, fault=fault)
+            for table in tables:
+                match = self._first(table, request, session)
+                if match is not None:
+                    script = owner if socket is not None and table is socket.table else self.script
+                    return self._performed(script, match, request, session, entry, fault=fault)
             if request.endpoint == "embeddings":
                 return self._warmed_up(request, session, entry, fault)  # the API makes the vectors up
             from dsl.explain import MOST_RULES, explain_miss
@@ -280,6 +285,7 @@ class Mock:
 
     def _performed(
         self,
+        script: Script,
         match: Match,
         request: Request,
         session: Session,
@@ -292,7 +298,7 @@ class Mock:
         entry.rule, entry.place = rule.name, rule.place
         random = partial(self._random, entry, "script")
         try:
-            return self.script.perform(
+            return script.perform(
                 match,
                 request,
                 session,
@@ -310,8 +316,8 @@ class Mock:
             called = f"`{rule.name}` ({error.span})" if rule.name else f"the one at {error.span}"
             raise errors.script_error(f"A rule failed, {called}: {error.message}.") from None
 
-    def happen(self, rule: Rule, request: Request) -> tuple[Answer, Entry]:
-        """What happens by itself on a socket: the answer that it makes, and its entry in the journal.
+    def happen(self, script: Script, rule: Rule, request: Request) -> tuple[Answer, Entry]:
+        """What happens by itself on a socket, by its script: the answer that it makes, and its journal entry.
 
         Raises:
             ApiError: status 500; the script failed.
@@ -326,7 +332,8 @@ class Mock:
                 # Not an answer: when the clock strikes must not decide what the next answer is.
                 entry.ordinal = session.advance(f"{_HAPPENINGS}{rule.key}")
                 entry.seed = f"{named}/{rule.key}/{entry.ordinal}" if named else None
-                timeline = self._performed(Match(rule, {}, 1), request, session, entry, with_defaults=False)
+                match = Match(rule, {}, 1)
+                timeline = self._performed(script, match, request, session, entry, with_defaults=False)
             entry.status = 200
             return self._planned(request, timeline, entry), entry
         finally:

@@ -36,6 +36,9 @@ Result = TypeVar("Result")
 # drop theirs after seconds or minutes; to be earlier than they are would make them fail now and then.
 IDLE_TIMEOUT = 600.0
 
+# A server that is never at rest looks for garbage all the same, each so many times that it tidies.
+_BUSY = 10
+
 # Connections that may wait to be accepted; the system lowers it to its own limit.
 _BACKLOG = 2048
 
@@ -59,6 +62,7 @@ class GracefulServer(pywsgi.WSGIServer):
         self.waiting: dict[greenlet, float] = {}
         self.stopping = False
         self._sweep: Alarm | None = None
+        self._tidied = 0  # how often since garbage was looked for
         super().__init__(*args, **kwargs)
 
     def start_accepting(self) -> None:
@@ -72,7 +76,9 @@ class GracefulServer(pywsgi.WSGIServer):
         oldest = monotonic() - IDLE_TIMEOUT
         idle = [each for each, since in self.waiting.items() if since < oldest]
         gevent.killall(idle, block=False)
-        if self.pool is not None and len(self.resting) >= len(self.pool):
+        self._tidied += 1
+        if self.pool is None or len(self.resting) >= len(self.pool) or self._tidied >= _BUSY:
+            self._tidied = 0
             garbage.collect()
         self._sweep = schedule().at(monotonic() + IDLE_TIMEOUT / 10, self._tidy)
 

@@ -156,6 +156,7 @@ class SocketConnection(ABC):
                 data,
                 generate=turn.generates,
                 socket=self.companion.script,
+                owner=self.companion.owner,
                 number=next(self._numbers),
             )
         except Exception as error:  # a mistake of ours

@@ -47,7 +47,7 @@ from mockllm.apis.chat_object import (
 from mockllm.apis.dialects import DIALECTS, STANDARD
 from mockllm.apis.identifiers import HOLE, fill
 from mockllm.apis.obfuscation import Obfuscation
-from mockllm.apis.replies import head_alone, own_frame
+from mockllm.apis.replies import MOST_KEPT_EVENTS, can_run, head_alone, own_frame
 from mockllm.apis.serialise import compact, utf8
 from mockllm.apis.usage import usage, usage_object
 from mockllm.transports.frames import Frame, Part
@@ -157,9 +157,9 @@ class _Stream:
 
     def parts(self) -> Iterator[Part]:
         timeline = self.answer.timeline
-        if timeline.kept is None:
+        if timeline.kept is None or self.copies > 1 or len(timeline.events) > MOST_KEPT_EVENTS:
             return map(self.part, self.texts())
-        runs = self.framing is SSE and timeline.split is None
+        runs = self.framing is SSE and can_run(timeline)
         key = "chunks", self.framing, self.with_usage, self.obfuscated, traits(self.answer)
         texts = timeline.once(key, lambda: tuple(_runs(self.texts()) if runs else self.texts()))
         return self.encoded(texts)

@@ -71,6 +71,15 @@ def head_alone(timeline: Timeline) -> Iterator[Part]:
         yield Frame(ending.at, b"")
 
 
+# Of more events what is encoded is not kept: it would take much room, and long to make in one step.
+MOST_KEPT_EVENTS = 5_000
+
+
+def can_run(timeline: Timeline) -> bool:
+    """Whether events of a stream that are due at one instant may leave as one frame: if nothing counts bytes."""
+    return timeline.split is None and not any(isinstance(event, ByteRate | ByteLimit) for event in timeline.events)
+
+
 def raw_body(timeline: Timeline) -> bytes | None:
     """The body that a script writes itself, if it does: its raw bytes, of an answer in one piece."""
     return timeline.once("raw", partial(_raw_body, timeline))

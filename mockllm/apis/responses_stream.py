@@ -28,7 +28,7 @@ from mockllm.apis.answer import Answer
 from mockllm.apis.errors import ApiError
 from mockllm.apis.holes import Hole, split_at_holes
 from mockllm.apis.obfuscation import Obfuscation
-from mockllm.apis.replies import head_alone, own_frame
+from mockllm.apis.replies import MOST_KEPT_EVENTS, can_run, head_alone, own_frame
 from mockllm.apis.responses_object import COMPACT, set_state, stage
 from mockllm.apis.responses_output import Item, Output, Part, Place, token_logprobs
 from mockllm.apis.serialise import compact, utf8
@@ -176,10 +176,11 @@ class _Stream:
 
     def parts(self) -> Iterator[StreamPart]:
         timeline = self.answer.timeline
-        if timeline.kept is None or isinstance(timeline.ending, Fail):
+        apart = self.wire.lane is not None or isinstance(timeline.ending, Fail)
+        if timeline.kept is None or apart or len(timeline.events) > MOST_KEPT_EVENTS:
             return map(self.part, self.events())
-        runs = self.wire.sse and timeline.split is None
-        key = "events", self.wire, self.obfuscated, self.background, self.output.traits
+        runs = self.wire.sse and can_run(timeline)
+        key = "events", self.wire.sse, self.obfuscated, self.background, self.output.traits
         return map(self.part, timeline.once(key, lambda: tuple(self.kept_events(runs))))
 
     def kept_events(self, runs: bool) -> Iterator[StreamPart | _Event | _Run | _Lifecycle]:

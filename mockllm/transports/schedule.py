@@ -14,7 +14,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Callable
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from math import ceil
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -25,6 +25,9 @@ from greenlet import getcurrent
 from mockllm.transports.clock import monotonic
 
 _SLOTS = 1000  # a second
+
+# How many numbers of slots that are gone may be among the others.
+_GONE = 1000
 
 # For how many seconds in each turn of the event loop those that pause may go on.
 _TURNS = 0.001
@@ -78,6 +81,9 @@ class Schedule:
         slot.remove(alarm)
         if not slot:
             del self._slots[alarm.number]
+            if len(self._order) > 2 * len(self._slots) + _GONE:
+                self._order = list(self._slots)
+                heapify(self._order)
             if alarm.number == self._set_for:
                 self._set()
 

@@ -59,9 +59,19 @@ def test_what_looks_at_anything_else_is_performed_each_time(script: str) -> None
 def test_what_is_kept_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dsl.constancy.MOST_EVENTS", 10)
     constants = Constants()
-    for number in range(5):
-        constants.keep(number, Timeline((Text(0.0, "a"), Text(0.0, "b")), End(0.0)))
-    assert [constants.get(number) is not None for number in range(5)] == [False, False, False, True, True]
+    makers = [object() for _ in range(5)]
+    for maker in makers:
+        constants.keep(Timeline((Text(0.0, "a"), Text(0.0, "b")), End(0.0)), maker)
+    assert [constants.get(maker) is not None for maker in makers] == [False, False, False, True, True]
+
+
+def test_what_is_kept_is_told_apart_by_how_it_was_made() -> None:
+    constants, maker = Constants(), object()
+    for how in (True, False):
+        assert constants.get(maker, how) is None
+        constants.keep(Timeline((), End(float(how))), maker, how)
+    assert [timeline.duration for how in (True, False) if (timeline := constants.get(maker, how))] == [1.0, 0.0]
+    assert constants.get(object(), True) is None
 
 
 def test_what_is_made_of_a_timeline_is_made_once_if_it_is_kept() -> None:

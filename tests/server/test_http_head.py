@@ -124,7 +124,14 @@ def test_any_bytes_are_a_head_or_none(data: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("target", "path"),
-    [("/a?b", "/a?b"), ("http://host:1/a?b", "/a?b"), ("https://host", "/"), ("*", "*"), ("//a/b", "//a/b")],
+    [
+        ("/a?b", "/a?b"),
+        ("http://host:1/a?b", "/a?b"),
+        ("https://host", "/"),
+        ("http://host?a=b/c", "/?a=b/c"),
+        ("*", "*"),
+        ("//a/b", "//a/b"),
+    ],
 )
 def test_a_target_as_proxies_get_it(target: str, path: str) -> None:
     assert origin_form(target) == path
