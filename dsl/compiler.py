@@ -14,6 +14,7 @@ from dsl.checker import check_rules, check_script
 from dsl.condition_compiler import ConditionCompiler
 from dsl.diagnostics import Diagnostic, Diagnostics, Invalid, ScriptError, did_you_mean
 from dsl.guards import Captures, Guard
+from dsl.looks import Looks, decoded
 from dsl.resolver import Resolved, Resolver
 from dsl.rule_compiler import Place, RuleCompiler, key_of
 from dsl.scenarios import Scenario
@@ -35,8 +36,7 @@ def compile_script(path: Path | str) -> Script:
         OSError: the file cannot be read.
         UnicodeDecodeError: it is not UTF-8.
     """
-    path = Path(path)
-    return _compile(Source(str(path), path.read_text("utf-8-sig")), path).script_or_errors()
+    return _compile_file(Path(path)).script_or_errors()
 
 
 def compile_text(text: str, name: str = "script", path: Path | None = None) -> Script:
@@ -49,7 +49,7 @@ def compile_text(text: str, name: str = "script", path: Path | None = None) -> S
     Raises:
         ScriptError: it has errors.
     """
-    return _compile(Source(name, text.removeprefix("\ufeff")), path).script_or_errors()
+    return _compile(Source(name, text.removeprefix("\ufeff")), path, Looks()).script_or_errors()
 
 
 def check(path: Path | str) -> list[Diagnostic]:
@@ -59,8 +59,7 @@ def check(path: Path | str) -> list[Diagnostic]:
         OSError: the file cannot be read.
         UnicodeDecodeError: it is not UTF-8.
     """
-    path = Path(path)
-    return _compile(Source(str(path), path.read_text("utf-8-sig")), path).found
+    return _compile_file(Path(path)).found
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,39 +68,46 @@ class _Compiled:
 
     script: Script | None
     found: list[Diagnostic]
-    files: tuple[Path, ...]
+    looks: Looks
 
     def script_or_errors(self) -> Script:
         if self.script is None:
-            raise ScriptError(self.found, self.files)
+            raise ScriptError(self.found, self.looks)
         return self.script
 
 
-def _compile(source: Source, path: Path | None) -> _Compiled:
+def _compile_file(path: Path) -> _Compiled:
+    looks = Looks()
+    own = path.absolute()
+    looks.at(own)
+    return _compile(Source(str(path), decoded(looks.read(own))), path, looks)
+
+
+def _compile(source: Source, path: Path | None, looks: Looks) -> _Compiled:
     collecting = gc.isenabled()
     gc.disable()  # a large script is many objects, none of them garbage: looking through them takes half the time
     try:
-        return _compiled(source, path)
+        return _compiled(source, path, looks)
     finally:
         if collecting:
             gc.enable()
 
 
-def _compiled(source: Source, path: Path | None) -> _Compiled:
+def _compiled(source: Source, path: Path | None, looks: Looks) -> _Compiled:
     diagnostics = Diagnostics()
-    resolver = Resolver(path.parent if path else None, diagnostics)
+    resolver = Resolver(path.parent if path else None, diagnostics, looks)
     resolved = resolver.resolve(source, path)
     script = None if resolved is None else _ScriptCompiler(resolved, diagnostics).compile()
     if resolved is not None and not diagnostics.has_errors:
         check_script(resolved.items, resolved.names, source, diagnostics)
     found = diagnostics.sorted()
-    files = tuple(dict.fromkeys(resolver.files))
     if script is None or any(diagnostic.is_error for diagnostic in found):
-        return _Compiled(None, found, files)
+        return _Compiled(None, found, looks)
     script.source = source
     script.warnings = tuple(found)
-    script.files = files
-    return _Compiled(script, found, files)
+    script.files = tuple(dict.fromkeys(resolver.files))
+    script.looks = looks
+    return _Compiled(script, found, looks)
 
 
 class _ScriptCompiler:

@@ -28,17 +28,16 @@ class Table:
     texts: bool
 
 
-def read(path: Path) -> Table:
-    """The rows of the file, told by its name's ending to be CSV or JSON Lines.
+def read(path: Path, content: bytes) -> Table:
+    """The rows in what a file holds, told by its name's ending to be CSV or JSON Lines.
 
     Raises:
         BadData: it is neither, or broken.
-        OSError: it cannot be read.
         UnicodeDecodeError: it is not UTF-8.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise BadData("is neither a `.csv` nor a `.jsonl` file")
-    text = path.read_bytes().decode("utf-8-sig")
+    text = content.decode("utf-8-sig")
     return _csv(text) if path.suffix.lower() == ".csv" else _json_lines(text)
 
 

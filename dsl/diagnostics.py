@@ -13,9 +13,9 @@ import difflib
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NoReturn
 
+from dsl.looks import Looks
 from dsl.source import Source, Span
 
 
@@ -53,12 +53,12 @@ class ScriptError(Exception):
 
     Attributes:
         diagnostics: at least one error, and the warnings found.
-        files: those that were looked for, whether they are there or not: a change of one may mend the script.
+        looks: those at its files, whether they are there or not: a change of one may mend the script.
     """
 
-    def __init__(self, diagnostics: list[Diagnostic], files: tuple[Path, ...] = ()) -> None:
+    def __init__(self, diagnostics: list[Diagnostic], looks: Looks | None = None) -> None:
         self.diagnostics = diagnostics
-        self.files = files
+        self.looks = looks or Looks()
         super().__init__("\n\n".join(as_text(diagnostic) for diagnostic in diagnostics))
 
 

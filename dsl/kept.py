@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, overload
 
 from dsl.cache_folder import cache_folder, is_own
+from dsl.looks import Looks, decoded
 from dsl.nodes import Node
 from dsl.records import parts
 from dsl.scenarios import Scenario
@@ -35,6 +36,7 @@ from dsl.script import Script
 from dsl.source import Source, Span
 from dsl.table import Rule, RuleTable
 
+_DIGEST = hashlib.sha256().digest_size  # bytes before an entry, which tell whether it is whole
 LARGEST_CACHE = 512 * 1024 * 1024  # bytes of all entries together
 MOST_ENTRIES = 200
 
@@ -48,44 +50,44 @@ _DAMAGED = (
 
 
 def load(path: Path) -> Script | None:
-    """The script in a file as it was kept, or None if it is not kept as it is now.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
-    text = path.read_bytes()
-    entry = _entry(path, text)
-    if entry is None or not is_own(entry):
-        return None
+    """The script in a file as it was kept, or None if it is not kept as it is now."""
+    looks = Looks()
     try:
-        digests, named, pool, own = marshal.loads(entry.read_bytes())
-        texts = _unchanged(digests, path, text)
+        looks.at(path.absolute())
+        entry = _entry(path, looks.read(path.absolute()))
+        if entry is None or not is_own(entry):
+            return None
+        data = memoryview(entry.read_bytes())
+        if hashlib.sha256(data[_DIGEST:]).digest() != data[:_DIGEST]:
+            return None  # said now: the groups of rules are made when clients wait for them
+        known, named, pool, own = marshal.loads(data[_DIGEST:])
+        texts = _unchanged(known, looks)
         if texts is None:
             return None
         os.utime(entry)  # what was used last is dropped last
-        sources = [Source(name, inline if file is None else _decoded(texts[file])) for name, file, inline in named]
+        sources = [Source(name, inline if file is None else decoded(texts[file])) for name, file, inline in named]
         script: Script = _Reader(own, sources, _Reader(pool, sources, ()).load()).load()
+        script.looks = looks
         return script
     except _DAMAGED:
         return None
 
 
 def keep(script: Script, path: Path) -> None:
-    """Keep a script that was compiled from a file, unless something is in the way."""
+    """Keep a script that was compiled from a file, unless something is in the way, or has changed meanwhile."""
     with suppress(*_DAMAGED, pickle.PicklingError):
-        text = path.read_bytes()
-        entry = _entry(path, text)
-        if entry is None:
+        known = [(str(name), str(look.target), look.digest) for name, look in script.looks.by_name.items()]
+        looks = Looks()
+        texts = _unchanged(known, looks) if script.looks.steady else None
+        own_text = None if texts is None else texts.get(str(path.absolute()))
+        entry = None if own_text is None else _entry(path, own_text)
+        if texts is None or entry is None:
             return
-        read = {str(file): file.read_bytes() for file in script.files}
-        texts = {name: _decoded(data) for name, data in read.items() if name.endswith(path.suffix)}
-        if script.source.text != texts.get(str(path.resolve())):
-            return  # it was changed meanwhile
-        digests = [(name, hashlib.sha256(data).hexdigest()) for name, data in read.items()]
-        files = {text: name for name, text in texts.items()}
+        files = {decoded(data): name for name, data in texts.items() if name.endswith(path.suffix)}
         sources, pool, own = _Writer(script).script(script)
         named = [(each.name, files.get(each.text), "" if each.text in files else each.text) for each in sources]
-        _write(entry, marshal.dumps((digests, named, pool, own)))
+        data = marshal.dumps((known, named, pool, own))
+        _write(entry, hashlib.sha256(data).digest() + data)
 
 
 # -- the folder -----------------------------------------------------------------------------------------------
@@ -132,19 +134,17 @@ def _make_room(kept: Path) -> None:
                 entry.unlink()
 
 
-def _unchanged(digests: Sequence[tuple[str, str]], path: Path, own: bytes) -> dict[str, bytes] | None:
-    """The files that a script was made from, if they are what they were then."""
+def _unchanged(known: Sequence[tuple[str, str, str | None]], looks: Looks) -> dict[str, bytes] | None:
+    """What is in the files that a script was made from, if they are what they were then: that is looked at."""
     found: dict[str, bytes] = {}
-    for name, digest in digests:
-        data = found[name] = own if Path(name) == path.resolve() else Path(name).read_bytes()
-        if hashlib.sha256(data).hexdigest() != digest:
+    for name, target, digest in known:
+        if str(looks.at(Path(name))) != target:
             return None
-    return found
-
-
-def _decoded(data: bytes) -> str:
-    """A text as `Path.read_text` gives it."""
-    return io.TextIOWrapper(io.BytesIO(data), "utf-8-sig").read()
+        if digest is not None:
+            found[name] = looks.read(Path(name))
+            if looks.by_name[Path(name)].digest != digest:
+                return None
+    return found if looks.steady else None
 
 
 # -- what is in an entry --------------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ class _Writer:
 
     def _script(self, script: Script) -> Any:
         later = _Later(_pickled((script.items, script.tests), self._plain))
-        state = {name: part for name, part in vars(script).items() if name not in ("items", "tests")}
+        state = {name: part for name, part in vars(script).items() if name not in ("items", "tests", "looks")}
         return _script, (), {**state, "_later": later}
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dsl import fields, nodes
 from dsl.diagnostics import Diagnostics, Label
+from dsl.looks import Looks, decoded
 from dsl.parser import keywords, parse
 from dsl.source import Source, Span
 
@@ -37,7 +38,7 @@ class Resolved:
     """The items of a script in order, without includes; the files that they came from; the names.
 
     `paths` are those of its sources, and `folder` is where everything that it reads must lie; a script that is in
-    no file has neither.
+    no file has neither. `looks` are those at all files that were asked for.
     """
 
     items: list[nodes.Item]
@@ -45,18 +46,22 @@ class Resolved:
     names: Names
     paths: dict[Source, Path] = field(default_factory=dict)
     folder: Path | None = None
+    looks: Looks = field(default_factory=Looks)
 
 
 class Resolver:
     """Resolves one script. `folder` is where its includes must lie; without one it can have none.
 
+    `looks` are those at its files so far.
+
     Attributes:
         files: those that it looked for so far, whether they are there or not; the script's own is the first.
     """
 
-    def __init__(self, folder: Path | None, diagnostics: Diagnostics) -> None:
+    def __init__(self, folder: Path | None, diagnostics: Diagnostics, looks: Looks) -> None:
         self._folder = folder.resolve() if folder else None
         self._diagnostics = diagnostics
+        self._looks = looks
         self.files: list[Path] = []
         self._paths: dict[Source, Path] = {}
         self._called = ""
@@ -73,7 +78,7 @@ class Resolver:
         items = self._splice(script, self.files[:])
         if items is None:
             return None
-        return Resolved(items, self.files, self._names(items), self._paths, self._folder)
+        return Resolved(items, self.files, self._names(items), self._paths, self._folder, self._looks)
 
     # -- includes
 
@@ -96,9 +101,10 @@ class Resolver:
         written = include.path.value
         if self._folder is None:
             return self._refuse("E216", "a script without a folder cannot include a file", span)
+        name = open_files[-1].parent / written
         try:
-            path = (open_files[-1].parent / written).resolve()
-        except (OSError, RuntimeError, ValueError):  # too long, links in a circle, a NUL
+            path = self._looks.at(name)
+        except (OSError, ValueError):  # too long, links in a circle, a NUL
             return self._refuse("E216", f"`{include.path.span.brief}` is not the name of a file", span)
         if not path.is_relative_to(self._folder):
             return self._refuse("E217", f"`{written}` lies outside the script's folder", span)
@@ -110,7 +116,7 @@ class Resolver:
         source = Source(str(Path(self._called).parent / path.relative_to(self._folder)), "")
         self.files.append(path)
         try:
-            source.text = path.read_text("utf-8-sig")
+            source.text = decoded(self._looks.read(name))
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             return self._refuse("E216", f"`{written}` cannot be read: {reason}", span)

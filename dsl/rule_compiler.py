@@ -229,19 +229,19 @@ class RuleCompiler:
 
     def _table(self, name: nodes.Text, rows: nodes.Node) -> data.Table | None:
         written, base = name.value, self._resolved.paths.get(name.span.source)
-        folder = self._resolved.folder
+        folder, looks = self._resolved.folder, self._resolved.looks
         if base is None or folder is None:
             return self._refuse("E216", "a script without a folder cannot read a file", rows)
         try:
-            path = (base.parent / written).resolve()
-        except (OSError, RuntimeError, ValueError):  # too long, links in a circle, a NUL
+            path = looks.at(base.parent / written)
+        except (OSError, ValueError):  # too long, links in a circle, a NUL
             return self._refuse("E216", f"`{rows.span.brief}` is not the name of a file", rows)
         if not path.is_relative_to(folder):
             return self._refuse("E217", f"`{written}` lies outside the script's folder", rows)
         try:
             if path not in self._tables:
                 self._resolved.files.append(path)
-                self._tables[path] = data.read(path)
+                self._tables[path] = data.read(path, looks.read(base.parent / written))
             return self._tables[path]
         except data.BadData as bad:
             return self._refuse("E224", f"`{written}` {bad}", rows)

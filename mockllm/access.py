@@ -53,7 +53,7 @@ class Access:
         return self.is_open(asked.environ) or self._has_token(asked)
 
     def is_token(self, text: str) -> bool:
-        return self.token is not None and hmac.compare_digest(_bytes(text), _bytes(self.token))
+        return self._is_token(_bytes(text))
 
     @property
     def cookie(self) -> str:
@@ -64,13 +64,21 @@ class Access:
         if self.token is None:
             return False
         scheme, _, text = asked.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and self.is_token(text.strip()):
+        if scheme.lower() == "bearer" and self._is_token(_sent(text)):
             return True
         return hmac.compare_digest(_bytes(asked.cookies.get(COOKIE, "")), _bytes(self.cookie))
+
+    def _is_token(self, given: bytes) -> bool:
+        return self.token is not None and hmac.compare_digest(given, _bytes(self.token))
 
 
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
+
+
+def _sent(text: str) -> bytes:
+    """The bytes of a header's value, which WSGI has as Latin-1 (PEP 3333)."""
+    return text.encode("latin-1", "replace").strip(b" \t")
 
 
 def check_key(access: Access, asked: Request) -> None:
@@ -84,7 +92,7 @@ def check_key(access: Access, asked: Request) -> None:
     scheme, _, key = asked.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
         raise errors.missing_api_key()
-    if not hmac.compare_digest(_bytes(key.strip()), _bytes(access.key)):
+    if not hmac.compare_digest(_sent(key), _bytes(access.key)):
         raise errors.invalid_api_key(_masked(key.strip()))
 
 

@@ -22,6 +22,11 @@ _PREFLIGHT = [
 ]
 
 
+def is_control(path: str) -> bool:
+    """Whether a path, however many slashes it begins with, is that of a control endpoint."""
+    return path.lstrip("/").startswith("-/")
+
+
 class CrossOrigin:
     """A WSGI application in front of another: answers preflights, and permits what the other answers."""
 
@@ -29,7 +34,7 @@ class CrossOrigin:
         self._app = app
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if "HTTP_ORIGIN" not in environ or environ.get("PATH_INFO", "").startswith("/-/"):
+        if "HTTP_ORIGIN" not in environ or is_control(environ.get("PATH_INFO", "")):
             return self._app(environ, start_response)
         if environ["REQUEST_METHOD"] == "OPTIONS":
             # `*` would not cover `authorization`: what is asked for is named.

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import dsl
 from dsl import Diagnostic, Script, ScriptError, kept
-
-# What tells whether a file has changed: when, its size and which one it is; None if it is not there.
-Stamp = tuple[int, int, int] | None
+from dsl.looks import Looks, Stamp, stamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +18,14 @@ class Reading:
     Attributes:
         files: all that were looked for, as they were then.
         diagnostics: what was found in them: errors if it cannot be served, or warnings.
-        trouble: why it could not be read at all, in one line.
+        trouble: why it could not be read or served at all, in one line.
+        unfinished: whether it may be served later although no file changes.
     """
 
     files: Mapping[Path, Stamp]
     diagnostics: tuple[Diagnostic, ...] = ()
     trouble: str | None = None
+    unfinished: bool = False
 
     @property
     def failed(self) -> bool:
@@ -33,30 +33,34 @@ class Reading:
 
     @property
     def is_current(self) -> bool:
-        return all(stamp(file) == then for file, then in self.files.items())
+        return not self.unfinished and all(stamp(file) == then for file, then in self.files.items())
+
+    def cut_short(self, trouble: str) -> Reading:
+        """The same if the script cannot be served for now."""
+        return Reading(self.files, (), trouble, unfinished=True)
 
 
-def read(path: Path, *, index: bool, before: Reading | None = None) -> tuple[Script | None, Reading]:
+def read(path: Path, *, index: bool) -> tuple[Script | None, Reading]:
     """Compile the script in a file, and its index if there is to be one; None if it cannot be served.
 
-    `before` is what came of it the last time. Any thread may do so.
+    Any thread may do so.
     """
     own = path.absolute()  # a link stays one: it may come to lead elsewhere
     # What is written while it is read is to count as a change: so the stamps are of before.
-    known = {file: stamp(file) for file in (own, *(before.files if before else ()))}
+    first = stamp(own)
 
-    def stamped(files: tuple[Path, ...] = ()) -> dict[Path, Stamp]:
-        return {file: known[file] if file in known else stamp(file) for file in (own, *files)}
+    def stamped(looks: Looks) -> dict[Path, Stamp]:
+        return {**{name: look.stamp for name, look in looks.by_name.items()}, own: first}
 
     try:
         script = _script(path, index)
     except ScriptError as error:
-        return None, Reading(stamped(error.files), tuple(error.diagnostics))
+        return None, Reading(stamped(error.looks), tuple(error.diagnostics))
     except OSError as error:
-        return None, Reading(stamped(), (), f"{path} cannot be read: {(error.strerror or str(error)).lower()}")
+        return None, Reading({own: first}, (), f"{path} cannot be read: {(error.strerror or str(error)).lower()}")
     except UnicodeDecodeError:
-        return None, Reading(stamped(), (), f"{path} is not UTF-8 text")
-    return script, Reading(stamped(script.files), script.warnings)
+        return None, Reading({own: first}, (), f"{path} is not UTF-8 text")
+    return script, Reading(stamped(script.looks), script.warnings)
 
 
 def _script(path: Path, index: bool) -> Script:
@@ -68,11 +72,3 @@ def _script(path: Path, index: bool) -> Script:
         script.table.prepare()
     kept.keep(script, path)
     return script
-
-
-def stamp(file: Path) -> Stamp:
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -33,7 +33,8 @@ class Reload:
     Attributes:
         kept: those whose script cannot be served, so that the old one is served on, if there was one.
         diagnostics: what was found in all scripts that were read, errors and warnings.
-        troubles: what could not be read at all; each is one line.
+        troubles: what could not be read or served at all; each is one line.
+        unfinished: whether more may come of it although no file changes.
     """
 
     changed: list[str] = field(default_factory=list)
@@ -42,6 +43,7 @@ class Reload:
     kept: list[str] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
+    unfinished: bool = False
 
     @property
     def failed(self) -> bool:
@@ -93,12 +95,16 @@ def watch(mocks: Mocks) -> None:
     """Reload what changes on disk, for ever: for a greenlet of its own."""
     seen: object = None  # nothing: what has changed since the start is found by the first look
     while True:
-        began = perf_counter()
-        now = mocks.stamps()
-        took = perf_counter() - began
-        rest = max(_EVERY, took / _SHARE)
-        gevent.sleep(rest)
-        # Whoever writes a file may be in the midst of it: what is to be read rests for a moment.
-        if now != seen and now == mocks.stamps():
-            mocks.reload()
-            seen = now
+        try:
+            began = perf_counter()
+            now = mocks.stamps()
+            took = perf_counter() - began
+            gevent.sleep(max(_EVERY, took / _SHARE))
+            # Whoever writes a file may be in the midst of it: what is to be read rests for a moment.
+            if now != seen and now == mocks.stamps():
+                seen = now  # first: what fails by a mistake of ours would fail again, several times a second
+                if mocks.reload().unfinished:
+                    seen = None
+        except Exception:  # the next change is to be seen all the same
+            _log.exception("the scripts could not be reloaded; they are watched on")
+            gevent.sleep(_EVERY)

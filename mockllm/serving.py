@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -13,12 +12,15 @@ from gevent.hub import get_hub
 from gevent.lock import RLock
 
 from dsl import Diagnostic, Script, ScriptError
+from dsl.looks import Stamp, stamp
+from mockllm.cors import is_control
 from mockllm.journal import Journal
 from mockllm.metrics import Metrics
 from mockllm.mock import Mock
-from mockllm.reading import Reading, Stamp, read, stamp
+from mockllm.reading import Reading, read
 from mockllm.reloading import Reload, log
-from mockllm.settings import Settings
+from mockllm.script_folder import MOCK_NAME, named_scripts
+from mockllm.settings import SettingError, Settings
 from mockllm.state import MEMORY, State, state_at
 
 if TYPE_CHECKING:
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
 
 MOCK = "mockllm.mock"
 MOCKS = "mockllm.mocks"
-
-_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?")
 
 
 class LoadError(Exception):
@@ -64,6 +64,7 @@ class Mocks:
         self._is_folder = path is not None and path.is_dir()
         self._sources: dict[str, Path] = {}  # the scripts' own files, by name in lower case
         self._readings: dict[str, Reading] = {}
+        self._misnamed: dict[Path, str] = {}  # the scripts that can be no mocks, and why
         self._reloading = RLock()
 
     @property
@@ -82,12 +83,13 @@ class Mocks:
 
         Raises:
             LoadError: no mock can be called so.
+            SettingError: it would be a new one, and the shared state cannot be reached.
         """
         mock = self.by_name.get(name.lower())
         if mock is not None:
             mock.replace(script)
             return mock
-        if name and not _NAME.fullmatch(name):
+        if name and not MOCK_NAME.fullmatch(name):
             raise LoadError(f"no mock can be called {name!r}: a mock's name has letters, digits and hyphens")
         mock = Mock(name, script, self.settings, self.journal, self._state)
         self.by_name = {**self.by_name, name.lower(): mock}
@@ -119,29 +121,36 @@ class Mocks:
         """All files that scripts are read from, as they are now: new ones in the folder as well."""
         files = {file for reading in self._readings.values() for file in reading.files}
         with suppress(LoadError):  # which `reload` says
-            files.update(self._scripts().values())
+            named, misnamed = self._scripts()
+            files.update(named.values(), misnamed)
         return {file: stamp(file) for file in files}
 
     def reload(self) -> Reload:
         """Read again what has changed on disk, and serve it from then on; a script with errors keeps its old one.
 
-        In a folder each mock is on its own: scripts that are new there are added, and mocks whose file is gone are
-        removed. Others are answered meanwhile: compiling is done in another thread, for which this one waits.
-        What came of it is logged, too, unless nothing has changed. What cannot be served since an earlier time is
-        told again, but not logged.
+        In a folder each mock is on its own: scripts that are new there are added, mocks whose file is gone are
+        removed, and a script that can be no mock holds nothing up. Others are answered meanwhile: compiling is
+        done in another thread, for which this one waits. What came of it is logged, too, unless nothing has
+        changed. What cannot be served since an earlier time is told again, but not logged.
         """
         with self._reloading:
             done = Reload()
+            named: dict[str, Path] = {}
+            before = self._misnamed
             try:
-                named = self._scripts()
-                self._reload(named, done)
+                named, self._misnamed = self._scripts()
             except LoadError as error:
-                named = {}
                 done.troubles.append(str(error))
+            else:
+                done.troubles += [trouble for path, trouble in self._misnamed.items() if path not in before]
+                self._reload(named, done)
             log(self, done)
+            done.troubles += [trouble for path, trouble in self._misnamed.items() if path in before]
             for name in named:
-                if name not in done.kept:
-                    done.add_failure(name, self._readings[name.lower()])
+                reading = self._readings.get(name.lower())
+                if reading is not None and name not in done.kept:
+                    done.add_failure(name, reading)
+            done.unfinished = any(reading.unfinished for reading in self._readings.values())
             return done
 
     def read_all(self) -> list[Diagnostic]:
@@ -149,9 +158,12 @@ class Mocks:
 
         Raises:
             LoadError: one cannot be read, or there is none.
+            SettingError: the shared state cannot be reached.
         """
         found: list[Diagnostic] = []
-        named = self._scripts()
+        named, misnamed = self._scripts()
+        for trouble in misnamed.values():
+            raise LoadError(trouble)
         if not named:
             raise LoadError(f"there is no .llmock script in {self.path}")
         for name, path in named.items():
@@ -163,36 +175,57 @@ class Mocks:
                 found += reading.diagnostics
         return found
 
-    def _scripts(self) -> dict[str, Path]:
+    def _scripts(self) -> tuple[dict[str, Path], dict[Path, str]]:
+        """The scripts by the names of their mocks, and why others can be none.
+
+        Raises:
+            LoadError: the folder cannot be read.
+        """
         if self.path is None:
-            return {}
-        return _scripts_in(self.path) if self._is_folder else {"": self.path}
+            return {}, {}
+        if not self._is_folder:
+            return {"": self.path}, {}
+        try:
+            return named_scripts(self.path, self._sources)
+        except OSError as error:
+            raise LoadError(f"{self.path} cannot be read: {(error.strerror or str(error)).lower()}") from None
 
     def _reload(self, named: Mapping[str, Path], done: Reload) -> None:
+        gone: set[str] = set()
         for name, path in named.items():
             before = self._readings.get(name.lower())
             if before is not None and before.is_current:
                 continue
             known = name.lower() in self.by_name
-            compile_ = partial(read, path, index=self.settings.index, before=before)
+            compile_ = partial(read, path, index=self.settings.index)
             script, reading = get_hub().threadpool.apply(compile_)
-            self._take(name, path, script, reading)
+            if script is not None and self._is_folder and not path.exists():
+                gone.add(name.lower())  # it was deleted meanwhile: it is not to come back
+                continue
+            try:
+                self._take(name, path, script, reading)
+            except SettingError as error:
+                failed = reading.cut_short(f"{path} cannot be served: {error}")
+                self._readings[name.lower()] = failed
+                if before is None or before.trouble != failed.trouble:  # it is told once how long that may take
+                    done.add_failure(name, failed)
+                continue
             if script is None:
                 done.add_failure(name, reading)
             else:
                 done.diagnostics += reading.diagnostics
                 (done.changed if known else done.added).append(name)
-        there = {name.lower() for name in named}
+        there = {name.lower() for name in named} - gone
         for key in sorted(self._sources.keys() - there):
             done.removed.append(self.by_name[key].name)
             self.remove(key)
         self._readings = {key: reading for key, reading in self._readings.items() if key in there}
 
     def _take(self, name: str, path: Path, script: Script | None, reading: Reading) -> None:
-        self._readings[name.lower()] = reading
         if script is not None:
             self.put(name, script)
             self._sources[name.lower()] = path
+        self._readings[name.lower()] = reading
 
 
 def load(path: Path, settings: Settings) -> Mocks:
@@ -201,6 +234,7 @@ def load(path: Path, settings: Settings) -> Mocks:
     Raises:
         LoadError: there is nothing to serve there.
         ScriptError: scripts have errors; it has those of all of them.
+        SettingError: the shared state cannot be reached.
     """
     state = state_at(settings.state)
     mocks = Mocks((), state.journal(settings.journal), settings, path, state)
@@ -210,44 +244,12 @@ def load(path: Path, settings: Settings) -> Mocks:
     return mocks
 
 
-def scripts_in(folder: Path) -> list[Path]:
-    """The scripts that lie in a folder itself, by name.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    return sorted(path for path in folder.iterdir() if path.suffix == ".llmock" and path.is_file())
-
-
-def _scripts_in(folder: Path) -> dict[str, Path]:
-    """The scripts of a folder, by the names of their mocks.
-
-    Raises:
-        LoadError: some cannot be served.
-    """
-    try:
-        named = {script.stem: script for script in scripts_in(folder)}
-    except OSError as error:
-        raise LoadError(f"{folder} cannot be read: {(error.strerror or str(error)).lower()}") from None
-    _check_names(named)
-    return named
-
-
-def _check_names(named: Mapping[str, Path]) -> None:
-    seen: dict[str, Path] = {}
-    for name, path in named.items():
-        if not _NAME.fullmatch(name):
-            raise LoadError(f"{path} cannot be served: a mock's name has letters, digits and hyphens")
-        other = seen.setdefault(name.lower(), path)
-        if other is not path:
-            raise LoadError(f"{path} and {other} would be the same mock: names are the same in any case")
-
-
 class Mounted:
     """A WSGI application in front of another: tells it which mock is meant, as `mockllm.mock` in the environ.
 
     A mock is named by a host of the form `NAME.localhost`, or else by the first segment of the path, which is
-    then moved to `SCRIPT_NAME` as for any application that is mounted there.
+    then moved to `SCRIPT_NAME` as for any application that is mounted there. The control endpoints are no mock's:
+    before them nothing is a name.
     """
 
     def __init__(self, app: Callable[..., Any], mocks: Mocks) -> None:
@@ -267,7 +269,7 @@ class Mounted:
             return mock
         first, slash, rest = environ.get("PATH_INFO", "").lstrip("/").partition("/")
         mock = self._mocks.by_name.get(first.lower()) if first else None
-        if mock is None:
+        if mock is None or is_control(rest):
             return self._mocks.root
         environ["SCRIPT_NAME"] = f"{environ.get('SCRIPT_NAME', '')}/{first}"
         environ["PATH_INFO"] = slash + rest

@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals";
 import { Exchange, type Question } from "./exchange";
 import { decode } from "./frames";
+import { recall, remember } from "./kept";
 
 export interface Expected {
   name: string;
@@ -13,11 +14,20 @@ const KEY = "mockllm.expected";
 /** For how long a socket may be silent before an answer counts as over, in milliseconds. */
 const PATIENCE = 10_000;
 
-export const kept = signal<Expected[]>(JSON.parse(localStorage.getItem(KEY) ?? "[]"));
+export const kept = signal<Expected[]>(read());
 
 export function keep(all: Expected[]): void {
   kept.value = all;
-  localStorage.setItem(KEY, JSON.stringify(all));
+  remember(KEY, JSON.stringify(all));
+}
+
+function read(): Expected[] {
+  try {
+    const all = JSON.parse(recall(KEY) ?? "[]");
+    return Array.isArray(all) ? all : [];
+  } catch {
+    return [];
+  }
 }
 
 /** What an exchange says, frame by frame, without what is new each time: ids, times, padding. */

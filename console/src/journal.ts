@@ -5,7 +5,7 @@
  * page busy. What is kept is brief; an entry's headers and body are read when it is looked at.
  */
 import { signal } from "@preact/signals";
-import { api, type Entry } from "./api";
+import { api, locked, type Entry } from "./api";
 
 /** How many entries the page keeps. */
 const KEPT = 10_000;
@@ -58,35 +58,53 @@ export async function follow(): Promise<void> {
     if (source?.readyState === EventSource.CLOSED) followLater();
   };
   source.addEventListener("entry", ({ data }) => {
-    arrived.push(JSON.parse(data));
+    const entry: Entry = JSON.parse(data);
+    arrived.push(entry);
+    meanwhile.push(entry);
     schedule();
   });
   source.addEventListener("missed", () => void catchUp());
   source.addEventListener("cleared", () => {
     byId.clear();
     arrived = [];
+    meanwhile = [];
+    outdated = true;
     schedule();
   });
 }
 
+/** Tries until it goes well; while a token is needed, the server is not asked. */
 function followLater(): void {
-  setTimeout(() => follow().catch((error) => error instanceof TypeError && followLater()), AGAIN);
+  setTimeout(() => (locked.value === null ? follow().catch(followLater) : followLater()), AGAIN);
 }
 
 let broken = false;
 let catching = false;
+/** What has come since the journal was last asked for: it may not be in the answer. */
+let meanwhile: Entry[] = [];
+/** Whether it is to be asked for again: something was missed or cleared since. */
+let outdated = false;
 
 /** Too much came at once to be told one by one: reads what is there now, but not all the time. */
 async function catchUp(): Promise<void> {
+  outdated = true;
   if (catching) return;
   catching = true;
-  await new Promise((later) => setTimeout(later, AGAIN));
+  while (outdated) {
+    await new Promise((later) => setTimeout(later, AGAIN));
+    if (locked.value !== null) continue;
+    outdated = false;
+    meanwhile = [];
+    const read = await api<{ entries: Entry[] }>("GET", `journal?brief=true&limit=${KEPT}`).catch(() => null);
+    if (!read) {
+      outdated = true;
+      continue;
+    }
+    byId.clear();
+    arrived = [...read.entries, ...meanwhile];
+    schedule();
+  }
   catching = false;
-  const read = await api<{ entries: Entry[] }>("GET", `journal?brief=true&limit=${KEPT}`).catch(() => null);
-  if (!read) return;
-  byId.clear();
-  arrived = read.entries;
-  schedule();
 }
 
 function schedule(): void {

@@ -22,6 +22,7 @@ import {
   view,
   VIEWS,
   type View,
+  unescaped,
 } from "./store";
 import { theme, THEMES, type Theme } from "./theme";
 import { Mocks } from "./views/mocks";
@@ -166,7 +167,7 @@ async function enter(): Promise<void> {
   if (token === undefined) return;
   history.replaceState(null, "", location.pathname);
   dispatchEvent(new HashChangeEvent("hashchange"));
-  await login(decodeURIComponent(token));
+  await login(unescaped(token));
 }
 
 addEventListener("keydown", (event) => {

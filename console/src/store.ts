@@ -15,7 +15,16 @@ export const view = computed<View>(() => {
 });
 
 /** What is named behind the view: the id of a mock, or of an entry of the journal. */
-export const named = computed(() => decodeURIComponent(address.value.split("/")[1] ?? "") || null);
+export const named = computed(() => unescaped(address.value.split("/")[1] ?? "") || null);
+
+/** A part of an address as it was meant: anybody may type one, also one that no page has written. */
+export function unescaped(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
 
 export function link(to: View, id?: string | number | null): string {
   return `#${to}${id === undefined || id === null ? "" : `/${encodeURIComponent(id)}`}`;

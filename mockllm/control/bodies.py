@@ -76,6 +76,8 @@ class Object:
             return default
         if not isinstance(value, kind):
             raise bad_request(f"`{name}` is {_KINDS[kind]}.", name)
+        if isinstance(value, str) and _SURROGATE.search(value):
+            raise bad_request(f"`{name}` is a text without lone surrogates.", name)
         return value
 
 

@@ -19,6 +19,7 @@ from mockllm.control import bodies
 from mockllm.control.errors import bad_script
 from mockllm.control.positions import diagnostic_json, span_json
 from mockllm.control.store import ROOT, Store, name_of
+from mockllm.real_api import RealApi
 
 
 def add_routes(app: Flask, store: Store) -> None:
@@ -63,11 +64,15 @@ def _test(store: Store) -> Response:
             script = store.compiled(bodies.as_script(text), name)
         except ScriptError as error:
             raise bad_script(error.diagnostics, store.called(name)) from None
-    return jsonify(aside(lambda: _tested(script, wanted)))
+    lenient = store.mocks.settings.lenient
+    return jsonify(aside(lambda: _tested(script, wanted, lenient=lenient)))
 
 
-def _tested(script: Script, wanted: str | None) -> dict[str, Any]:
-    """Run those tests of a script that have a text in their names, or all of them."""
+def _tested(script: Script, wanted: str | None, *, lenient: bool) -> dict[str, Any]:
+    """Run those tests of a script that have a text in their names, or all of them.
+
+    A `lenient` API lets unknown arguments pass.
+    """
     own = script.source.name
     told: list[dict[str, Any]] = []
     reached: set[Span] = set()
@@ -75,7 +80,7 @@ def _tested(script: Script, wanted: str | None) -> dict[str, Any]:
         if (wanted or "").lower() not in test.name.lower():
             continue
         began = time.perf_counter()
-        result = run(script, test)
+        result = run(script, test, RealApi(lenient=lenient))
         reached |= result.reached
         told.append(
             {

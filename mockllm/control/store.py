@@ -23,6 +23,7 @@ from mockllm.aside import aside
 from mockllm.control.errors import ControlError, bad_script, conflict, no_such
 from mockllm.mock import Mock
 from mockllm.serving import Mocks
+from mockllm.settings import SettingError
 
 # How the mock at the root is called, which has no name: no other can be called so.
 ROOT = "-"
@@ -37,7 +38,8 @@ class Store:
 
     def __init__(self, mocks: Mocks) -> None:
         self.mocks = mocks
-        self._unstored: dict[str, Script] = {}  # those that are served and could not be written
+        # Those that are served and could not be written, and what their files held then.
+        self._unstored: dict[str, tuple[Script, str | None]] = {}
 
     def find(self, id: str) -> Mock:
         """Raises:
@@ -57,12 +59,12 @@ class Store:
         if known is not None:
             return known
         # Not only what is written depends on it, but also from where files are included.
-        return path / f"{name}{_SUFFIX}" if _NAME.fullmatch(name) and path.is_dir() else None
+        return _file_in(path, name) if _NAME.fullmatch(name) and path.is_dir() else None
 
     def is_stored(self, mock: Mock) -> bool:
         """Whether what is served is in a file."""
-        key = mock.name.lower()
-        return self.mocks.source(key) is not None and self._unstored.get(key) is not mock.script
+        source = self.mocks.source(mock.name)
+        return source is not None and _text(source) == mock.script.source.text
 
     def compiled(self, text: str, name: str) -> Script:
         """A text as the script of the mock of this name, with the files that it includes there.
@@ -100,11 +102,15 @@ class Store:
             raise bad_script(error.diagnostics, self.called(name)) from None
         self._check(name, create, revision)  # while it was compiled somebody else may have put another
         file = self.file(name)
+        is_new = file is not None and not os.path.lexists(file)
         if file is not None and _written(file, text):
             self.mocks.reload()
-            return self._read_back(name, text, file)
-        mock = self.mocks.put(name, script)
-        self._unstored[name.lower()] = script
+            return self._read_back(name, text, file, is_new)
+        try:
+            mock = self.mocks.put(name, script)
+        except SettingError as error:
+            raise ControlError(503, str(error), "state_unavailable") from None
+        self._unstored[name.lower()] = script, None if file is None else _text(file)
         return mock
 
     def _check(self, name: str, create: bool, expected: str | None) -> None:
@@ -119,12 +125,27 @@ class Store:
         if expected is not None and (known is None or expected not in ("*", revision(known.script))):
             message = "The script has changed since it was read." if known else "There is no such mock."
             raise ControlError(412, message, "changed", "if-match")
+        if expected not in (None, "*") and known is not None and file is not None:
+            self._check_file(known, file)
 
-    def _read_back(self, name: str, text: str, file: Path) -> Mock:
+    def _check_file(self, mock: Mock, file: Path) -> None:
+        """What is served may not be what is in the file: that was changed a moment ago, or has errors."""
+        script, held = self._unstored.get(mock.name.lower(), (None, None))
+        if script is not mock.script:
+            held = mock.script.source.text
+        if os.path.lexists(file) and _text(file) != held:
+            message = f"{file} has changed, and is not what is served: `POST /-/reload` says why."
+            raise ControlError(412, message, "changed", "if-match")
+
+    def _read_back(self, name: str, text: str, file: Path, is_new: bool) -> Mock:
         mock = self.mocks.by_name.get(name.lower())
-        if mock is None or mock.script.source.text != text:
-            raise conflict(f"{file} is written, but is not what is served: `POST /-/reload` says why.")
-        return mock
+        if mock is not None and mock.script.source.text == text:
+            return mock
+        if is_new and _text(file) == text:
+            with suppress(OSError):
+                file.unlink()
+            raise conflict(f"{file} could not be served, and is not kept: `POST /-/reload` says why.")
+        raise conflict(f"{file} is written, but is not what is served: `POST /-/reload` says why.")
 
     def remove(self, mock: Mock) -> None:
         """Serve a mock no more, and delete its file in the folder.
@@ -175,6 +196,23 @@ def check_name(name: str) -> None:
 def revision(script: Script) -> str:
     """What tells one text from another."""
     return sha256(script.source.text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _file_in(folder: Path, name: str) -> Path:
+    """The script of this name, whose file may have it in another case; or where it would be."""
+    with suppress(OSError):
+        for file in sorted(folder.iterdir()):
+            if file.suffix == _SUFFIX and file.stem.lower() == name.lower():
+                return file
+    return folder / f"{name}{_SUFFIX}"
+
+
+def _text(file: Path) -> str | None:
+    """What a file holds, as a script is read; None if that is no text."""
+    try:
+        return file.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def _written(file: Path, text: str) -> bool:

@@ -97,6 +97,11 @@ end
 redis.call('DEL', KEYS[1])
 """)
 
+_FORGET = Script("""
+redis.call('DEL', KEYS[1])
+redis.call('ZREM', KEYS[2], ARGV[1])
+""")
+
 
 class SharedSessions:
     """The sessions of one mock: at most `limit`, of which the longest unused are forgotten first.
@@ -137,7 +142,7 @@ class SharedSessions:
         if name is None:
             self._store.run(_CLEAR, [self._names], self._key(""))
         else:
-            self._store.call("DEL", self._key(name))
+            self._store.run(_FORGET, [self._key(name), self._names], name)
 
     def _key(self, name: str) -> str:
         return self._store.key("session", self._mock, name)

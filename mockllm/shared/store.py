@@ -69,8 +69,7 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.prefix, self._options = _parsed(url)
-        scheme, _, place = url.partition("?")[0].partition("://")
-        self.shown = f"{scheme}://{place.rpartition('@')[2]}"  # without a password
+        self.shown = _shown(url)
         self._clients: WeakKeyDictionary[Hub, tuple[Redis, BoundedSemaphore]] = WeakKeyDictionary()
         self._reached = False
         self._gone: str | None = None
@@ -179,20 +178,27 @@ def _parsed(url: str) -> tuple[str, dict[str, Any]]:
     wanted = (
         "the URL of a state is `redis://HOST[:PORT][/DATABASE]` or `unix://PATH`, with `?prefix=…` if you like"
     )
-    parts = urlsplit(url)
-    if parts.scheme not in _KINDS:
-        raise SettingError(f"{wanted}, not {url!r}")
-    query = dict(parse_qsl(parts.query))
-    prefix = query.pop("prefix", "mockllm")
     try:
+        parts = urlsplit(url)
+        query = dict(parse_qsl(parts.query))
+        prefix = query.pop("prefix", "mockllm")
         options = dict(parse_url(f"{url.partition('?')[0]}?{urlencode(query)}"))  # type: ignore[no-untyped-call]
-    except ValueError as error:
-        raise SettingError(f"{wanted}; {error}") from None
-    kind, known = _KINDS[parts.scheme]
+        kind, known = _KINDS[parts.scheme]
+    except (ValueError, KeyError):  # whose texts may quote a part of a password
+        raise SettingError(f"{wanted}, not {_shown(url)!r}") from None
     unknown = sorted(options.keys() - known - {"connection_class"})
     if unknown:
         raise SettingError(f"{wanted}; it has no option `{unknown[0]}`")
     return prefix, {**options, "connection_class": kind}
+
+
+def _shown(url: str) -> str:
+    """A URL without its password. The options behind `?` may hold one, too."""
+    scheme, found, place = url.partition("://") if "://" in url else ("", "", url)
+    before, _, options = place.partition("?")
+    if "@" in options:  # of the password, which is not quoted as it must be, or of an option
+        before = "…"
+    return f"{scheme}{found}{before.rpartition('@')[2]}"
 
 
 def _run(client: Redis, script: Script, keys: Sequence[str], arguments: Sequence[Any]) -> Any:

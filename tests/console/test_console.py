@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.server.harness import Served, running, tool
 
@@ -161,6 +161,53 @@ def test_a_journal_of_thousands_has_few_rows_in_the_page(page: Page, served: Ser
     expect(requests(page).and_(page.get_by_role("option", selected=True))).to_be_visible()
     page.get_by_placeholder("Filter").fill("nothing like it")
     expect(page.get_by_text("Nothing like this")).to_be_visible()
+
+
+LIVE = re.compile("/-/journal/live")
+READ = re.compile("/-/journal[?]brief")
+
+
+def test_it_comes_back_after_the_journal_was_refused(page: Page, served: Served) -> None:
+    for address in (LIVE, READ):
+        page.route(
+            address, lambda route: route.fulfill(status=503, json={"error": {"message": "Not now."}}), times=1
+        )
+    page.goto(f"{served.url}/-/#requests")
+    page.reload()
+    ask(served, "hello", "hello")
+    expect(requests(page)).to_have_count(1)
+    with page.expect_request(LIVE):
+        page.route(LIVE, lambda route: route.fulfill(status=503), times=1)
+        page.route(READ, lambda route: route.fulfill(status=503, json={"error": {"message": "Not now."}}), times=2)
+        page.reload()
+    ask(served, "hello", "hello")
+    expect(requests(page)).to_have_count(2, timeout=20_000)
+
+
+def test_what_comes_while_it_catches_up_is_kept(page: Page, served: Served) -> None:
+    missed = "retry: 1\nevent: missed\ndata: {}\n\n"
+    page.route(LIVE, lambda route: route.fulfill(content_type="text/event-stream", body=missed), times=1)
+    page.goto(f"{served.url}/-/#requests")
+    page.reload()
+    expect(requests(page)).to_have_count(0)
+    held: list[Route] = []
+    page.route(READ, lambda route: held.append(route), times=1)
+    with page.expect_request(READ):
+        pass
+    old = httpx.get(f"{served.url}/-/journal?brief=true").json()
+    ask(served, "hello", "hello")
+    expect(requests(page)).to_have_count(1)
+    marked = {"id": 0, "mock": "hello", "method": "GET", "path": "/marked", "time": "2026-01-01T00:00:00Z"}
+    held[0].fulfill(json=old | {"entries": [marked]})
+    expect(requests(page).filter(has_text="/marked")).to_be_visible()
+    expect(requests(page)).to_have_count(2)
+
+
+def test_an_address_and_a_memory_that_no_page_has_written(page: Page, served: Served) -> None:
+    page.evaluate("localStorage.setItem('mockllm.expected', '{')")
+    page.goto(f"{served.url}/-/#script/%")
+    page.reload()
+    expect(editor(page)).to_be_visible()
 
 
 def test_sessions_move(page: Page, served: Served, folder: Path) -> None:

@@ -211,7 +211,7 @@ def test_a_mock_in_front_of_the_path(guarded: httpx.Client) -> None:
     """What is under a mock's name is the mock's, and no other way to the control API."""
     made = {"name": "alpha", "script": 'otherwise reply "Fine."'}
     assert guarded.post("/-/mocks", json=made, headers=WITH_TOKEN).status_code == 201
-    assert guarded.get("/alpha/-/mocks").status_code == 401
+    assert guarded.get("/alpha/-/mocks").status_code == 404
     assert guarded.get("/-/mocks", headers={"host": "alpha.localhost"}).status_code == 401
 
 
@@ -317,6 +317,15 @@ def test_a_key_for_the_mocked_endpoints() -> None:
         assert refused.value.response.status_code == 401
         preflight = {"origin": "https://app.example", "access-control-request-method": "POST"}
         assert client.options("/v1/chat/completions", headers=preflight).status_code == 204
+
+
+def test_what_is_not_ascii_is_sent_as_utf_8() -> None:
+    with serving(in_memory(), Access(token="schlüssel-à", key="ключ")) as client:
+        right = {b"authorization": "Bearer schlüssel-à".encode()}
+        assert client.get("/-/mocks", headers=right).status_code == 200
+        assert client.get("/v1/models", headers={b"authorization": "Bearer ключ".encode()}).status_code == 200
+        assert client.get("/v1/models", headers=right).status_code == 401
+        assert client.post("/-/login", json={"token": "schlüssel-à"}).status_code == 200
 
 
 def test_the_command_that_reads_a_journal_has_the_token(

@@ -129,6 +129,19 @@ def test_who_has_read_an_old_script_does_not_overwrite_a_new_one(client: httpx.C
     assert error(client.put("/-/mocks/none", json={"script": ONE}, headers={"if-match": "*"})) == (412, "changed")
 
 
+def test_what_was_edited_on_disk_is_not_overwritten(client: httpx.Client, folder: Path) -> None:
+    etag = {"if-match": client.get("/-/mocks/alpha").headers["etag"]}
+    (folder / "alpha.llmock").write_text(BAD)
+    assert client.get("/-/mocks/alpha").json()["stored"] is False
+    assert error(client.put("/-/mocks/alpha", json={"script": TWO}, headers=etag)) == (412, "changed")
+    assert files(folder) == {"alpha.llmock": BAD}
+    forced = client.put("/-/mocks/alpha", json={"script": TWO}, headers={"if-match": "*"})
+    assert (forced.status_code, forced.json()["stored"]) == (200, True)
+    (folder / "alpha.llmock").write_bytes(b"\xef\xbb\xbf" + TWO.replace("\n", "\r\n").encode())
+    etag = {"if-match": forced.headers["etag"]}
+    assert client.put("/-/mocks/alpha", json={"script": ONE}, headers=etag).status_code == 200
+
+
 def test_two_at_once(client: httpx.Client, folder: Path) -> None:
     """One of them wins, and what is served is what is written."""
 
@@ -163,6 +176,22 @@ def test_a_file_that_is_there_is_not_made_anew(client: httpx.Client, folder: Pat
     assert error(client.post("/-/mocks", json={"name": "beta", "script": TWO})) == (409, "conflict")
     assert files(folder)["beta.llmock"] == BAD
     assert client.put("/-/mocks/beta", json={"script": TWO}).status_code == 201
+
+
+def test_a_file_that_is_there_in_another_case(client: httpx.Client, folder: Path) -> None:
+    (folder / "Beta.llmock").write_text(BAD)
+    assert error(client.post("/-/mocks", json={"name": "beta", "script": TWO})) == (409, "conflict")
+    assert client.put("/-/mocks/beta", json={"script": TWO}).json()["name"] == "Beta"
+    assert files(folder) == {"Beta.llmock": TWO, "alpha.llmock": ONE}
+
+
+def test_a_new_file_that_cannot_be_served_is_not_kept(
+    client: httpx.Client, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mockllm.serving.Mocks.reload", lambda _: None)  # as where the folder cannot be read
+    assert error(client.post("/-/mocks", json={"name": "beta", "script": TWO})) == (409, "conflict")
+    assert error(client.put("/-/mocks/alpha", json={"script": TWO})) == (409, "conflict")
+    assert files(folder) == {"alpha.llmock": TWO}
 
 
 def test_includes_are_looked_for_where_the_script_will_be(
@@ -378,6 +407,12 @@ def test_a_folder_that_cannot_be_written(
     value = client.put("/-/mocks/alpha", json={"script": TWO}).json()
     assert value["stored"] is False and said(say(client, "x", "/alpha")) == "Two."
     assert files(folder) == {"alpha.llmock": ONE}
+    again = {"if-match": f'"{value["revision"]}"'}
+    answer = client.put("/-/mocks/alpha", json={"script": f"{TWO}# 2\n"}, headers=again)
+    assert answer.status_code == 200
+    (folder / "alpha.llmock").write_text(BAD)
+    again = {"if-match": answer.headers["etag"]}
+    assert error(client.put("/-/mocks/alpha", json={"script": ONE}, headers=again)) == (412, "changed")
     monkeypatch.undo()
     assert client.put("/-/mocks/alpha", json={"script": TWO}).json()["stored"] is True
 

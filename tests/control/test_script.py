@@ -60,6 +60,12 @@ def test_tests_are_run(client: httpx.Client) -> None:
     assert client.post("/-/test", json={}).json()["passed"] == 1
 
 
+def test_a_test_asks_what_the_real_api_takes(client: httpx.Client) -> None:
+    script = 'otherwise reply "x"\n\ntest "hot" { request { temperature: 7, user: "a" } expect text is "x" }\n'
+    (ran,) = client.post("/-/test", json={"script": script}).json()["tests"]
+    assert not ran["passed"] and "temperature" in str(ran["failure"])
+
+
 def test_errors_of_a_text_that_is_to_be_tested(client: httpx.Client) -> None:
     answer = client.post("/-/test", json={"script": "otherwise repli"})
     assert error(answer) == (422, "bad_script")

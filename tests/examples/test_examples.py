@@ -12,8 +12,9 @@ import httpx
 import pytest
 
 from mockllm.app import create_app
+from mockllm.script_folder import scripts_in
 from mockllm.server import Server
-from mockllm.serving import load, scripts_in
+from mockllm.serving import load
 from mockllm.settings import Settings
 from tests.serving import in_thread
 

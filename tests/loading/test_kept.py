@@ -10,6 +10,7 @@ import pytest
 
 from dsl import Script, compile_script, kept
 from dsl.cache_folder import cache_folder
+from dsl.data import _csv as data_csv
 from dsl.diagnostics import as_text
 from dsl.testing.coverage import parts
 from mockllm.journal import Journal
@@ -128,6 +129,102 @@ def test_what_has_changed_is_compiled_anew(tmp_path: Path, name: str) -> None:
     again(tmp_path / "a.llmock")
 
 
+READS = [
+    ("b.llmock", 'include "b.llmock"', 'when user is "x" reply "1"', 'when user is "x" reply "2"'),
+    ("b.csv", 'for each row in "b.csv" { when user is row.q reply "{{ row.a }}" }', "q,a\nx,1\n", "q,a\nx,2\n"),
+]
+
+
+@pytest.mark.parametrize(("name", "use", "before", "after"), READS)
+def test_what_is_written_while_a_script_is_compiled_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, use: str, before: str, after: str
+) -> None:
+    path = tmp_path / "a.llmock"
+    write(path, use)
+    write(tmp_path / name, before)
+
+    def compile_slowly(path: Path) -> Script:
+        script = compile_script(path)
+        write(tmp_path / name, after)
+        return script
+
+    monkeypatch.setattr("dsl.compile_script", compile_slowly)
+    script, reading = read(path, index=True)
+    assert script is not None and asked(script).say("x") == "1"
+    assert not reading.is_current
+    assert kept.load(path) is None
+
+
+@pytest.mark.parametrize(("name", "use", "before", "after"), READS)
+def test_a_link_that_leads_elsewhere_is_a_change(
+    tmp_path: Path, name: str, use: str, before: str, after: str
+) -> None:
+    path, link = tmp_path / "a.llmock", tmp_path / name
+    write(path, use)
+    for folder, text in (("1", before), ("2", after)):
+        (tmp_path / folder).mkdir()
+        write(tmp_path / folder / name, text)
+    link.symlink_to(tmp_path / "1" / name)
+    _, compiled = read(path, index=True)
+    script, held = read(path, index=True)
+    assert script is not None and asked(script).say("x") == "1"
+    assert compiled.is_current and held.is_current
+    link.unlink()
+    link.symlink_to(tmp_path / "2" / name)
+    assert not compiled.is_current and not held.is_current
+    script, _ = read(path, index=True)
+    assert script is not None and asked(script).say("x") == "2"
+
+
+def test_a_link_to_the_same_text_elsewhere_is_a_change(tmp_path: Path) -> None:
+    """What a text includes is beside the file that a link leads to."""
+    path, link = tmp_path / "a.llmock", tmp_path / "b.llmock"
+    write(path, 'include "b.llmock"')
+    for folder in ("1", "2"):
+        (tmp_path / folder).mkdir()
+        write(tmp_path / folder / "b.llmock", 'include "c.llmock"')
+        write(tmp_path / folder / "c.llmock", f'otherwise reply "{folder}"')
+    link.symlink_to(tmp_path / "1" / "b.llmock")
+    again(path)
+    link.unlink()
+    link.symlink_to(tmp_path / "2" / "b.llmock")
+    script, _ = read(path, index=True)
+    assert script is not None and asked(script).say() == "2"
+
+
+def test_a_link_out_of_the_folder_may_be_mended(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    path, link = tmp_path / "in" / "a.llmock", tmp_path / "in" / "b.llmock"
+    for file in (tmp_path / "out.llmock", tmp_path / "in" / "c.llmock"):
+        write(file, 'otherwise reply "x"')
+    write(path, 'include "b.llmock"')
+    link.symlink_to(tmp_path / "out.llmock")
+    script, reading = read(path, index=True)
+    assert script is None and reading.is_current
+    link.unlink()
+    link.symlink_to(tmp_path / "in" / "c.llmock")
+    assert not reading.is_current
+
+
+def test_links_in_a_circle(tmp_path: Path) -> None:
+    (tmp_path / "a.llmock").symlink_to(tmp_path / "b.llmock")
+    (tmp_path / "b.llmock").symlink_to(tmp_path / "a.llmock")
+    _, reading = read(tmp_path / "a.llmock", index=True)
+    assert reading.trouble is not None and "cannot be read" in reading.trouble
+
+
+def test_data_that_differ_between_two_reads_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, data = tmp_path / "a.llmock", tmp_path / "b.csv"
+    use = 'for each row in "b.csv" { when user is row.q reply "1" }'
+    write(path, f"{use}\nsocket '/v1/live' {{ {use} }}")
+    write(data, "q\nx\n")
+    monkeypatch.setattr("dsl.data._csv", lambda text, read=data_csv: (data.write_text("q\ny\n"), read(text))[1])
+    script = compile_script(path)
+    assert not script.looks.steady
+    kept.keep(script, path)
+    assert kept.load(path) is None
+
+
 def test_a_script_with_errors_is_not_kept(tmp_path: Path, cache: Path) -> None:
     write(tmp_path / "a.llmock", "otherwise")
     assert read(tmp_path / "a.llmock", index=True)[0] is None
@@ -145,6 +242,20 @@ def test_a_damaged_entry_is_compiled_anew(tmp_path: Path, cache: Path, damage: b
     script, _ = read(path, index=True)
     assert script is not None and asked(script).say() == "one"
     again(path)
+
+
+def test_a_damaged_group_of_rules_is_found_before_a_client_asks_for_it(tmp_path: Path, cache: Path) -> None:
+    path = tmp_path / "a.llmock"
+    write(path, MANY)
+    again(path)
+    (entry,) = entries(cache)
+    data = bytearray(entry.read_bytes())
+    at = data.rindex(b"r250")
+    data[at - 8 : at] = b"\xff" * 8
+    entry.write_bytes(data)
+    assert kept.load(path) is None
+    script, _ = read(path, index=True)
+    assert script is not None and asked(script).say("250") == "answer 250"
 
 
 @pytest.mark.parametrize("mode", [0o702, 0o720, 0o777])

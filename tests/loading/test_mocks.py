@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import gevent
 import pytest
 
 from dsl import compile_text
 from mockllm.app import create_app
 from mockllm.journal import Journal
 from mockllm.mock import Mock
+from mockllm.reading import read
+from mockllm.reloading import watch
 from mockllm.serving import LoadError, Mocks, load
-from mockllm.settings import Settings
+from mockllm.settings import SettingError, Settings
+from mockllm.state import Memory
 
 
 def write(path: Path, text: str) -> None:
@@ -273,15 +278,102 @@ def test_mocks_of_a_folder_are_each_on_their_own(script: Path) -> None:
     assert asked.reload() == (200, reloaded(removed=["a"]))
 
 
-def test_a_script_that_cannot_be_called_leaves_all_as_it_was(script: Path) -> None:
+def test_a_script_that_cannot_be_called_holds_nothing_up(script: Path, caplog: pytest.LogCaptureFixture) -> None:
     asked = Asked(load(script.parent, Settings()))
-    write(script, 'otherwise reply "two"')
-    bad = script.with_name("b b.llmock")
+    bad = script.with_name("a copy.llmock")
+    before = asked.mocks.stamps()
     write(bad, 'otherwise reply "b"')
+    assert asked.mocks.stamps() != before
+    for said in ("two", "three"):  # it is told as long as it is so, and logged once
+        write(script, f'otherwise reply "{said}"')
+        trouble = f"{bad} cannot be served: a mock's name has letters, digits and hyphens"
+        assert asked.reload() == (422, reloaded(status="failed", changed=["a"], troubles=[trouble]))
+        assert asked.say(mock="a") == said
+    assert [record.message for record in caplog.records].count(trouble) == 1
+    bad.unlink()
+    assert asked.reload() == (200, reloaded())
+
+
+def test_a_script_that_would_be_a_mock_there_is_holds_nothing_up(script: Path) -> None:
+    asked = Asked(load(script.parent, Settings()))
+    other = script.with_name("A.llmock")
+    write(other, 'otherwise reply "other"')
+    if other.samefile(script):
+        pytest.skip("here the names of files are the same in any case")
+    write(script, 'otherwise reply "two"')
     status, told = asked.reload()
-    assert (status, len(told["troubles"])) == (422, 1)
-    assert str(bad) in told["troubles"][0]
-    assert asked.say(mock="a") == "one"
+    assert (status, told["changed"], len(told["troubles"])) == (422, ["a"], 1)
+    assert asked.say(mock="a") == "two"
+    script.unlink()
+    assert asked.reload()[0] == 200
+    assert asked.say(mock="a") == "other"
+
+
+def test_a_server_does_not_start_with_a_script_that_cannot_be_called(script: Path) -> None:
+    write(script.with_name("a copy.llmock"), 'otherwise reply "b"')
+    with pytest.raises(LoadError, match="cannot be served"):
+        load(script.parent, Settings())
+
+
+def test_files_that_begin_with_a_dot_are_no_scripts(script: Path) -> None:
+    script.with_name("._a.llmock").write_bytes(b"\xff")
+    asked = Asked(load(script.parent, Settings()))
+    assert list(asked.mocks.by_name) == ["a"]
+    assert asked.reload() == (200, reloaded())
+
+
+def test_a_script_that_is_deleted_while_it_is_compiled_is_not_served(
+    script: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Asked(load(script.parent, Settings()))
+
+    def read_and_delete(path: Path, *, index: bool) -> Any:
+        found = read(path, index=index)
+        script.unlink()
+        asked.mocks.remove("a")
+        return found
+
+    monkeypatch.setattr("mockllm.serving.read", read_and_delete)
+    write(script, 'otherwise reply "two"')
+    assert asked.reload() == (200, reloaded())
+    assert asked.say(mock="a") == "None"
+
+
+class GoneForNow(Memory):
+    """A shared state that cannot be reached for a while."""
+
+    gone = False
+
+    def seed(self, mock: str, drawn: int) -> int:
+        if self.gone:
+            raise SettingError("there is no Redis")
+        return drawn
+
+
+@pytest.fixture
+def state(monkeypatch: pytest.MonkeyPatch) -> GoneForNow:
+    state = GoneForNow()
+    monkeypatch.setattr("mockllm.serving.state_at", lambda url: state)
+    return state
+
+
+def test_a_new_mock_waits_for_the_shared_state(
+    script: Path, state: GoneForNow, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = Asked(load(script.parent, Settings()))
+    second = script.with_name("b.llmock")
+    write(second, 'otherwise reply "b"')
+    write(script, 'otherwise reply "two"')
+    state.gone = True
+    trouble = f"{second} cannot be served: there is no Redis"
+    for changed in (["a"], []):
+        expected = reloaded(status="failed", changed=changed, kept=["b"], troubles=[trouble])
+        assert asked.reload() == (422, expected)
+    assert [record.message for record in caplog.records].count(trouble) == 1
+    assert asked.say(mock="a") == "two"
+    state.gone = False
+    assert asked.reload() == (200, reloaded(added=["b"]))
+    assert asked.say(mock="b") == "b"
 
 
 def test_a_mock_that_was_removed_is_back_when_its_file_changes(script: Path) -> None:
@@ -303,3 +395,41 @@ def test_a_folder_that_is_gone_is_served_on(script: Path) -> None:
         [f"{script.parent} cannot be read: no such file or directory"],
     )
     assert asked.say(mock="a") == "one"
+
+
+# -- watching ---------------------------------------------------------------------------------------------------
+
+
+def until(held: Callable[[], bool]) -> None:
+    with gevent.Timeout(20):
+        while not held():
+            gevent.sleep(0.01)
+
+
+@pytest.fixture
+def watched(script: Path, state: GoneForNow, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mocks]:
+    monkeypatch.setattr("mockllm.reloading._EVERY", 0.01)
+    mocks = load(script.parent, Settings())
+    watcher = gevent.spawn(watch, mocks)
+    yield mocks
+    watcher.kill()
+
+
+def test_the_watcher_waits_for_the_shared_state(script: Path, state: GoneForNow, watched: Mocks) -> None:
+    state.gone = True
+    write(script.with_name("b.llmock"), 'otherwise reply "b"')
+    write(script, 'otherwise reply "two"')
+    until(lambda: Asked(watched).say(mock="a") == "two")
+    state.gone = False
+    until(lambda: "b" in watched.by_name)
+
+
+def test_the_watcher_survives_what_fails(
+    script: Path, watched: Mocks, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(watched, "reload", lambda: 1 / 0)
+        write(script, 'otherwise reply "two"')
+        until(lambda: "watched on" in caplog.text)
+    write(script, 'otherwise reply "three"')
+    until(lambda: Asked(watched).say(mock="a") == "three")

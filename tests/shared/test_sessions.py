@@ -196,6 +196,14 @@ def test_what_was_cleared_meanwhile_stays_cleared(state: str) -> None:
         assert sessions(state).look("a").count("n") == 0
 
 
+def test_a_session_that_is_forgotten_is_not_listed(state: str) -> None:
+    for name in ("a", "b"):
+        with sessions(state).use(name) as session:
+            session.advance("n")
+    sessions(state).clear("a")
+    assert sessions(state).names() == ["b"]
+
+
 def test_what_is_no_json_is_remembered_as_text_or_refused(state: str) -> None:
     with sessions(state).use("a") as session:
         session.memory["set"] = {1}
@@ -219,7 +227,14 @@ def test_a_copy_is_a_copy(state: str) -> None:
     ("url", "told"),
     [
         ("http://127.0.0.1", "not 'http://127.0.0.1'"),
-        ("redis://127.0.0.1:99999", "Port out of range"),
+        ("redis://127.0.0.1:99999", "not 'redis://127.0.0.1:99999'"),
+        ("rediss://user:secret@127.0.0.1", "not 'rediss://127.0.0.1'"),
+        ("redis:user:secret@127.0.0.1", "not '127.0.0.1'"),
+        ("redis://user:a://secret@127.0.0.1", "not 'redis://127.0.0.1'"),
+        ("redis://user:secret/1@127.0.0.1", "not 'redis://127.0.0.1'"),
+        ("redis://user:secret?1@127.0.0.1", "not 'redis://…'"),
+        ("redis://user:secret@[127.0.0.1", "not 'redis://[127.0.0.1'"),
+        ("http://127.0.0.1?password=secret", "not 'http://127.0.0.1'"),
         ("redis://127.0.0.1?timeout=1", "no option `timeout`"),
         ("redis://user:secret@127.0.0.1:1", "at redis://127.0.0.1:1 cannot be had"),
     ],
