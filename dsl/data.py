@@ -28,15 +28,21 @@ class Table:
     texts: bool
 
 
+def check_name(path: Path) -> None:
+    """Raises:
+    BadData: a file of this name holds no data.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise BadData("is neither a `.csv` nor a `.jsonl` file")
+
+
 def read(path: Path, content: bytes) -> Table:
     """The rows in what a file holds, told by its name's ending to be CSV or JSON Lines.
 
     Raises:
-        BadData: it is neither, or broken.
+        BadData: it is broken.
         UnicodeDecodeError: it is not UTF-8.
     """
-    if path.suffix.lower() not in SUFFIXES:
-        raise BadData("is neither a `.csv` nor a `.jsonl` file")
     text = content.decode("utf-8-sig")
     return _csv(text) if path.suffix.lower() == ".csv" else _json_lines(text)
 

@@ -241,6 +241,7 @@ class RuleCompiler:
         try:
             if path not in self._tables:
                 self._resolved.files.append(path)
+                data.check_name(path)
                 self._tables[path] = data.read(path, looks.read(base.parent / written))
             return self._tables[path]
         except data.BadData as bad:

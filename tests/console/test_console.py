@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.server.harness import Served, running, tool
 
@@ -182,25 +182,6 @@ def test_it_comes_back_after_the_journal_was_refused(page: Page, served: Served)
         page.reload()
     ask(served, "hello", "hello")
     expect(requests(page)).to_have_count(2, timeout=20_000)
-
-
-def test_what_comes_while_it_catches_up_is_kept(page: Page, served: Served) -> None:
-    missed = "retry: 1\nevent: missed\ndata: {}\n\n"
-    page.route(LIVE, lambda route: route.fulfill(content_type="text/event-stream", body=missed), times=1)
-    page.goto(f"{served.url}/-/#requests")
-    page.reload()
-    expect(requests(page)).to_have_count(0)
-    held: list[Route] = []
-    page.route(READ, lambda route: held.append(route), times=1)
-    with page.expect_request(READ):
-        pass
-    old = httpx.get(f"{served.url}/-/journal?brief=true").json()
-    ask(served, "hello", "hello")
-    expect(requests(page)).to_have_count(1)
-    marked = {"id": 0, "mock": "hello", "method": "GET", "path": "/marked", "time": "2026-01-01T00:00:00Z"}
-    held[0].fulfill(json=old | {"entries": [marked]})
-    expect(requests(page).filter(has_text="/marked")).to_be_visible()
-    expect(requests(page)).to_have_count(2)
 
 
 def test_an_address_and_a_memory_that_no_page_has_written(page: Page, served: Served) -> None:
