@@ -11,7 +11,8 @@ class NoScripts(Exception):
 
 
 def script_files(paths: Iterable[Path]) -> dict[Path, bool]:
-    """The scripts that the paths name, in order, those of folders at any depth.
+    """The scripts that the paths name, in order, those of folders at any depth; of these not those whose names begin
+    with a dot, as copies' do.
 
     Returns: for each script whether it was named itself, and not only the folder that it is in.
 
@@ -23,7 +24,7 @@ def script_files(paths: Iterable[Path]) -> dict[Path, bool]:
         if not path.is_dir():
             scripts[path] = True
             continue
-        found = sorted(path.rglob("*.llmock"))
+        found = sorted(each for each in path.rglob("*.llmock") if not each.name.startswith("."))
         if not found:
             raise NoScripts(f"there is no .llmock script in {path}")
         for each in found:
