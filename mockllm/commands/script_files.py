@@ -11,8 +11,9 @@ class NoScripts(Exception):
 
 
 def script_files(paths: Iterable[Path]) -> dict[Path, bool]:
-    """The scripts that the paths name, in order, those of folders at any depth; of these not those whose names begin
-    with a dot, as copies' do.
+    """The scripts that the paths name, in order, those of folders at any depth.
+
+    Of these not those whose names begin with a dot, as copies' do.
 
     Returns: for each script whether it was named itself, and not only the folder that it is in.
 
