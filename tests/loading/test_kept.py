@@ -50,8 +50,11 @@ def asked(script: Script) -> Asked:
 
 
 def shown(script: Script) -> list[str]:
-    """All that is in the rules; a source is shown as where it is in memory."""
-    return [re.sub(" at 0x[0-9a-f]+", "", repr(rule)) for rule in script.table.rules]
+    """All that is in the rules; a source is shown as where it is in memory, and a set in any order."""
+    told = [re.sub(" at 0x[0-9a-f]+", "", repr(rule)) for rule in script.table.rules]
+    return [
+        re.sub(r"frozenset\(\{(.*?)\}\)", lambda found: str(sorted(found[1].split(", "))), each) for each in told
+    ]
 
 
 def entries(cache: Path) -> list[Path]:
