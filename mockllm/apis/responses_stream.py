@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from dsl.records import Record
@@ -164,7 +165,6 @@ class _Stream:
         self.opened: dict[int, Item] = {}
         self.voices: dict[int, _Voice] = {}  # of the items that are open: the part that is being said
         self.finished: list[Item] = []
-        self.texts = COMPACT.texts(output)
         self.latest: tuple[str, str] | None = None
         self.drawn: Mapping[str, bytes] | None = None
         self.obfuscation = Obfuscation(answer.random)
@@ -329,10 +329,15 @@ class _Stream:
         self.sequence = number + 1
         return _Lifecycle(at, f"response.{kind}", status, number, more)
 
+    @cached_property
+    def members(self) -> dict[str, str]:
+        """The members of the response that stay the same. Who only wants events to be kept needs none."""
+        return COMPACT.texts(self.output)
+
     def response(self, status: str, more: Mapping[str, Any] | None) -> str:
         """The response at a status, as JSON text. Two events in a row may hold the same one."""
         if self.latest is None or self.latest[0] != status:
-            texts = self.texts.copy()
+            texts = self.members.copy()
             set_state(texts, {**stage(self.output, status), **(more or {})}, COMPACT, self.output)
             self.latest = status, COMPACT.join(texts)
         return self.latest[1]
