@@ -163,6 +163,9 @@ class Request:
     of the tools offered; `tool_choice` is the mode, or the name of the tool that is forced. `max_tokens` is
     whichever limit the API has. `texts` is the input of an endpoint that has no messages (embeddings).
     `elapsed` is in seconds since a socket was opened. What a client left out is None.
+
+    `kept` is what others have made of it, and shared by all that are the same byte by byte; None if nobody looks
+    for such.
     """
 
     endpoint: str = "chat"
@@ -185,6 +188,14 @@ class Request:
     event: str | None = None
     elapsed: float | None = None
     texts: tuple[str, ...] = ()
+    kept: dict[Any, Any] | None = field(default=None, init=False, compare=False, repr=False)
+
+    def again(self, **changes: Any) -> Request:
+        """The same call once more, with some fields of its own. What was told from its conversation stays."""
+        # `dataclasses.replace` takes as long as to decode a short body.
+        again = object.__new__(Request)
+        again.__dict__ = self.__dict__ | changes
+        return again
 
     @cached_property
     def user(self) -> str | None:

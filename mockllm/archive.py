@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from itertools import chain
-from random import Random
 from typing import Any, Protocol
 
 from dsl.request import Request
@@ -27,6 +26,7 @@ from mockllm.apis.responses import final_status
 from mockllm.apis.responses_items import as_listed
 from mockllm.apis.responses_output import Output
 from mockllm.apis.responses_request import Items, Json
+from mockllm.chance import Draws, Seeded
 from mockllm.transports.cancellation import Cancellation
 
 MOST_CONVERSATIONS = 10_000
@@ -99,7 +99,7 @@ class Stored:
         """What it answers, each item with an identifier and a status."""
         if self._listed is None:
             output = self.output
-            self._listed = with_identifiers(self.context, output.stem, output.answer.created, Random(output.id))
+            self._listed = with_identifiers(self.context, output.stem, output.answer.created, Seeded(output.id))
         return self._listed
 
 
@@ -372,7 +372,7 @@ class Shelf:
         return {"id": name, "type": "message", "status": "completed", "content": content, "role": "user"}
 
 
-def with_identifiers(items: Items, stem: str, created: int, random: Random) -> list[Json]:
+def with_identifiers(items: Items, stem: str, created: int, random: Draws) -> list[Json]:
     return [as_listed(item, lambda prefix: identifiers.stored(prefix, stem, created, random)) for item in items]
 
 
@@ -380,4 +380,4 @@ def _placeholder(name: str) -> Stored:
     """What a lenient archive gives for a response that it does not have."""
     said = Timeline((Text(0.0, "A placeholder."),), End(0.0), meta={"id": name})
     request: Any = Request(endpoint="responses", model="gpt-4o-mini", body={"background": True})
-    return Stored(Output(Answer(request, said, Random(name), 0)))
+    return Stored(Output(Answer(request, said, Seeded(name), 0)))

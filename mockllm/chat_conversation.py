@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from random import Random
 from typing import Any
 
 from dsl.records import changed
@@ -24,6 +23,7 @@ from mockllm.apis.chat_stream import Framing, parts
 from mockllm.apis.errors import ApiError
 from mockllm.apis.serialise import compact, utf8
 from mockllm.apis.validation import Text
+from mockllm.chance import Draws
 from mockllm.transports.frames import Body, Frame, Part, Reply, Stream
 from mockllm.transports.websocket import LARGEST_MESSAGE
 
@@ -140,7 +140,7 @@ class Turn:
             found = replies.bare_parts(timeline)
         return Stream(status, (), found, timeline.split)
 
-    def error_reply(self, error: ApiError, random: Random) -> Body:
+    def error_reply(self, error: ApiError, random: Draws) -> Body:
         return Body(error.status, (), self._envelope(error), End(0))
 
     generates = True
@@ -208,7 +208,7 @@ def _in_one_line(answer: Answer) -> bytes:
     return utf8(compact(json.loads(body)))
 
 
-def _with_call_ids(timeline: Timeline, random: Random) -> tuple[Event, ...]:
+def _with_call_ids(timeline: Timeline, random: Draws) -> tuple[Event, ...]:
     """The events; each call has its identifier now, as the conversation needs to know it later."""
     return tuple(
         changed(event, id=identifiers.tool_call(random)) if isinstance(event, Call) and event.id is None else event

@@ -42,7 +42,7 @@ from gevent.pywsgi import _InvalidClientInput  # type: ignore[attr-defined]  # n
 from geventwebsocket.handler import WebSocketHandler
 
 from dsl import header_fields
-from mockllm.http_head import Head, origin_form, read
+from mockllm.http_head import Head, origin_form, parsed, read
 from mockllm.transports.arrivals import Arrivals, Reader
 from mockllm.transports.clock import BEGAN, monotonic
 from mockllm.transports.connection import CONNECTION, ClientConnection, send_all
@@ -124,7 +124,7 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # it has no types
 
     def read_request(self, raw_requestline: str) -> bool:
         self.requestline = raw_requestline.rstrip()
-        head = self.head = Head(read(self.rfile, raw_requestline.encode("latin-1")))
+        head = self.head = parsed(read(self.rfile, raw_requestline.encode("latin-1")))
         self.command, self.path, self.request_version = head.method, head.target, f"HTTP/{head.version}"
         self.content_length = head.content_length
         connection = head.fields.get("HTTP_CONNECTION", "").lower()

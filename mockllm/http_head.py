@@ -6,6 +6,7 @@ a blank in a field name, a folded line, ...), so no proxy in front can be made t
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, BinaryIO
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
@@ -82,6 +83,22 @@ class Head:
         if key in self.fields:
             text = f"{self.fields[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}"
         self.fields[key] = text
+
+
+# A client sends the same head again and again. Heads of more bytes than this are rare, and not kept.
+_LARGEST_KEPT = 2048
+
+
+def parsed(data: bytes) -> Head:
+    """The head in `data`: one object for all that are the same. Nobody may change it.
+
+    Raises:
+        BadHead: it is none.
+    """
+    return _kept(data) if len(data) <= _LARGEST_KEPT else Head(data)
+
+
+_kept = lru_cache(maxsize=256)(Head)
 
 
 def read(stream: BinaryIO, first: bytes) -> bytes:

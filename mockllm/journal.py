@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -36,7 +37,7 @@ class Entry:
     """One request and its answer.
 
     Attributes:
-        time: when it came, ISO 8601 in UTC.
+        came: when, in Unix seconds.
         session, ordinal: which answer of which session it is.
         seed: what decides chance: sent back as `x-mockllm-seed`, with the same request, it gives the same answer.
         rule: the name of the rule that answered; `place` is its `FILE:LINE`.
@@ -56,7 +57,7 @@ class Entry:
     mock: str
     method: str
     path: str
-    time: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="milliseconds"))
+    came: float = field(default_factory=time.time)
     endpoint: str | None = None
     transport: str | None = None
     model: str | None = None
@@ -88,13 +89,19 @@ class Entry:
         return values | told
 
     @property
+    def time(self) -> str:
+        """When it came, ISO 8601 in UTC."""
+        return datetime.fromtimestamp(self.came, UTC).isoformat(timespec="milliseconds")
+
+    @property
     def is_miss(self) -> bool:
         """Whether rules were asked, and none answered."""
         unanswered = self.place is None and self.endpoint is not None and self.status == 404
         return unanswered and (self.error or "").startswith("No rule matched")
 
 
-_TOLD = tuple(each.name for each in fields(Entry) if each.name not in ("journal", "version"))
+_UNTOLD = ("journal", "version")
+_TOLD = tuple(each.name.replace("came", "time") for each in fields(Entry) if each.name not in _UNTOLD)
 
 
 class Recorder:

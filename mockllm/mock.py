@@ -14,7 +14,8 @@ Time: a script's times are planned as it has them, and played at the speed of th
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache, lru_cache, partial
 from itertools import chain, islice
@@ -38,7 +39,7 @@ from mockllm.apis import errors
 from mockllm.apis.answer import Answer, BadAnswer
 from mockllm.apis.chat_request import parse
 from mockllm.apis.errors import ApiError
-from mockllm.chance import Seeded
+from mockllm.chance import Draws, Seeded
 from mockllm.journal import LARGEST_BODY, Entry, Journal
 from mockllm.plan import Plan, in_header
 from mockllm.settings import Settings
@@ -74,7 +75,7 @@ class Api(Protocol):
         BadAnswer: what the script says has no form in this API.
         """
 
-    def error_reply(self, error: ApiError, random: Random) -> Body: ...
+    def error_reply(self, error: ApiError, random: Draws) -> Body: ...
 
     def model_not_found(self, model: str) -> ApiError: ...
 
@@ -85,7 +86,6 @@ class Mock:
     Attributes:
         name: how it is called in a folder of mocks; empty for the one at the root.
         seed: what decides chance here.
-        now: tells the wall clock's time.
         lenient: whether parameters that the real API does not know are let pass.
         settings: how the server behaves.
         socket_lifetime: how long a socket of Responses may live, in seconds.
@@ -123,8 +123,12 @@ class Mock:
         chosen = self.settings.seed if self.settings.seed is not None else script.seed
         self.script = script
         self.seed = self._drawn if chosen is None else chosen
-        self.now = _wall_clock(self.settings, chosen is not None)
+        self._instant = _instant(self.settings, chosen is not None)
         self._tables = cache(partial(answering, script.table))
+
+    def now(self) -> datetime:
+        """What the wall clock tells."""
+        return datetime.now(UTC) if self._instant is None else self._instant
 
     def models(self) -> tuple[str, ...]:
         """The models that there are: those that the script lists, else those that its rules name, else one."""
@@ -186,7 +190,7 @@ class Mock:
                 entry.body = _as_far_as_readable(body)
             if isinstance(error, StateUnavailable):
                 entry.ordinal = entry.ordinal or 0  # whoever asked for it would fail again
-            reply = api.error_reply(error, self._random(entry, "wire"))
+            reply = api.error_reply(error, self._draws(entry))
         entry.status = reply.status
         if told and method != "WS":  # nobody sees the headers of what is said on a socket
             reply = changed(reply, headers=(*reply.headers, *told))
@@ -199,11 +203,11 @@ class Mock:
         self.sessions.clear(session)
         self.archive.clear(session)
 
-    def random(self, session: str) -> Random:
+    def random(self, session: str) -> Seeded:
         """What decides the identifiers of a thing that is made for a session without asking the script."""
         with self.sessions.use(session) as kept:
             number = kept.advance(_THINGS)
-        return Random(f"{self.seed}/{session}/{number}/thing")
+        return Seeded(f"{self.seed}/{session}/{number}/thing")
 
     def script_seconds(self, real: float) -> float:
         """How many seconds pass on the script's clock in a time."""
@@ -275,7 +279,7 @@ class Mock:
     def _warmed_up(
         self, request: Request, session: Session, entry: Entry, fault: Statement | None = None
     ) -> Timeline:
-        random = partial(self._random, entry, "script")
+        random = partial(self._chance, entry)
         try:
             return self.script.warm_up(
                 request, session, random, self.now, fault=fault, clock=partial(self.clock, session)
@@ -296,7 +300,7 @@ class Mock:
     ) -> Timeline:
         rule = match.rule
         entry.rule, entry.place = rule.name, rule.place
-        random = partial(self._random, entry, "script")
+        random = partial(self._chance, entry)
         try:
             return script.perform(
                 match,
@@ -342,17 +346,25 @@ class Mock:
     def _planned(self, request: Request, timeline: Timeline, entry: Entry) -> Answer:
         """An answer as it is to be played. What was planned goes into the journal."""
         entry.planned, entry.plan = round(timeline.duration, 6), timeline.once("plan", partial(Plan, timeline))
-        random, created = self._random(entry, "wire"), int(self.now().timestamp())
-        return Answer(request, timeline.faster(self.speed), random, created)
+        created = int(time.time() if self._instant is None else self._instant.timestamp())
+        return Answer(request, timeline.faster(self.speed), self._draws(entry), created)
 
-    def _random(self, entry: Entry, purpose: str) -> Seeded:
+    def _chance(self, entry: Entry) -> Random:
+        """What decides all that the script leaves to chance."""
+        return Random(f"{self._seed(entry)}/script")
+
+    def _draws(self, entry: Entry) -> Seeded:
+        """What decides all that the API makes up."""
+        return Seeded(f"{self._seed(entry)}/wire")
+
+    def _seed(self, entry: Entry) -> str:
         if entry.ordinal is None and entry.session is not None:
             with self.sessions.use(entry.session) as session:
                 entry.ordinal = session.advance(ANSWERS)
         if entry.seed is None:
             # As a header can carry it: the name of a session may be any text.
             entry.seed = f"{self.seed}/{_quoted(entry.session or '')}/{entry.ordinal}"
-        return Seeded(f"{entry.seed}/{purpose}")
+        return entry.seed
 
 
 def _encoded(api: Api, answer: Answer, entry: Entry) -> Reply:
@@ -386,11 +398,8 @@ def _as_far_as_readable(body: bytes) -> Any:
         return body.decode("utf-8", "replace")
 
 
-def _wall_clock(settings: Settings, seeded: bool) -> Callable[[], datetime]:
+def _instant(settings: Settings, seeded: bool) -> datetime | None:
+    """When the wall clock stands still, if it does."""
     if isinstance(settings.now, datetime):
-        instant = settings.now
-    elif seeded and settings.now is None:
-        instant = EPOCH
-    else:
-        return lambda: datetime.now(UTC)
-    return lambda: instant
+        return settings.now
+    return EPOCH if seeded and settings.now is None else None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from random import Random
 
 from dsl.request import Headers, Request
 from mockllm.apis.answer import Answer
 from mockllm.apis.errors import ApiError
+from mockllm.chance import Draws
 from mockllm.mock import Api
 from mockllm.transports.frames import Body, Reply
 
@@ -42,7 +42,7 @@ class Overheard:
         self.answer = answer
         return self._api.reply(answer)
 
-    def error_reply(self, error: ApiError, random: Random) -> Body:
+    def error_reply(self, error: ApiError, random: Draws) -> Body:
         self.error = error
         return self._api.error_reply(error, random)
 

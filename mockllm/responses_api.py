@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from random import Random
 
 from dsl.records import changed
 from dsl.request import Headers, Request
@@ -13,6 +12,7 @@ from mockllm.apis.errors import ApiError
 from mockllm.apis.responses_output import Output
 from mockllm.apis.responses_request import Asked, Items, decode
 from mockllm.archive import Shelf, Stored, with_identifiers
+from mockllm.chance import Draws, Seeded
 from mockllm.transports.frames import Body, Reply, Stream
 
 
@@ -42,7 +42,7 @@ class Responses:
                 return changed(reply, cancellation=stored.cancellation)
         return reply
 
-    def error_reply(self, error: ApiError, random: Random) -> Body:
+    def error_reply(self, error: ApiError, random: Draws) -> Body:
         return replies.error_reply(error, random)
 
     def model_not_found(self, model: str) -> ApiError:
@@ -63,5 +63,5 @@ def continue_conversation(shelf: Shelf, output: Output, new: Items) -> None:
     named = output.answer.body.get("conversation")
     if named is not None:
         conversation = shelf.find_conversation(named["id"] if isinstance(named, dict) else named)
-        asked = with_identifiers(new, output.stem, output.answer.created, Random(output.id))
+        asked = with_identifiers(new, output.stem, output.answer.created, Seeded(output.id))
         shelf.add_items(conversation, [*asked, *output.values()])

@@ -9,21 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from random import Random
+from functools import lru_cache
 from typing import Any
 
 from dsl.request import Headers, Request
 from dsl.timeline import Close, Cut, End, Ending, Fail
 from mockllm.apis import errors, responses_request
 from mockllm.apis.answer import Answer
+from mockllm.apis.chat_request import LARGEST_KEPT, MOST_KEPT, parse
 from mockllm.apis.errors import ApiError
 from mockllm.apis.replies import bare_parts
 from mockllm.apis.responses import refuses
 from mockllm.apis.responses_output import Output
-from mockllm.apis.responses_request import Items, Json
+from mockllm.apis.responses_request import Asked, Items, Json
 from mockllm.apis.responses_stream import Wire, failure, parts
 from mockllm.apis.serialise import compact, utf8
 from mockllm.archive import Shelf, Stored
+from mockllm.chance import Draws
 from mockllm.responses_api import continue_conversation
 from mockllm.transports.frames import Body, Frame, Part, Reply, Stream
 
@@ -82,7 +84,7 @@ class Turn:
         self.generates = frame.get("generate") is not False
         self._memory = memory
         self._lane = lane
-        self._body = {key: value for key, value in frame.items() if key not in _OF_THE_FRAME} | {"stream": True}
+        self._frame = frame
         self._size = size
         self._began = began
         self._elapsed = elapsed
@@ -97,18 +99,19 @@ class Turn:
     def decode(
         self, body: bytes, *, path: str, query: Mapping[str, str], headers: Headers, lenient: bool
     ) -> Request:
-        value = self._body
-        if not self.generates and value.get("input") is None:
-            value = value | {"input": []}  # a warm-up may have nothing to say yet
-        asked = responses_request.from_value(
-            value, past=self._memory, path=path, query=query, headers=headers, lenient=lenient
-        )
-        self._before = self._memory.stored(value.get("previous_response_id")) or asked.before
+        asked = _alone(body, lenient) if len(body) <= LARGEST_KEPT else None
+        if asked is None:
+            asked = responses_request.from_value(_body(self._frame), past=self._memory, lenient=lenient)
+        self._before = self._memory.stored(self._frame.get("previous_response_id")) or asked.before
         self._new = asked.new
-        asked.request.transport = "websocket"
-        asked.request.event = "response.create"
-        asked.request.elapsed = self._elapsed
-        return asked.request
+        return asked.request.again(
+            path=path,
+            query=query,
+            header=headers,
+            transport="websocket",
+            event="response.create",
+            elapsed=self._elapsed,
+        )
 
     def reply(self, answer: Answer) -> Reply:
         timeline = answer.timeline
@@ -123,7 +126,7 @@ class Turn:
         self._ending = timeline.ending
         return Stream(timeline.status or 200, (), self._parts(answer), timeline.split)
 
-    def error_reply(self, error: ApiError, random: Random) -> Body:
+    def error_reply(self, error: ApiError, random: Draws) -> Body:
         self._failed = True
         return Body(error.status, (), error_frame(error, self._lane), End(0))
 
@@ -144,12 +147,12 @@ class Turn:
     def keep(self, outcome: str) -> None:
         """Remember what the answer was, or that it failed."""
         if self._failed:
-            self._memory.evict(self._lane, self._body.get("previous_response_id"))
+            self._memory.evict(self._lane, self._frame.get("previous_response_id"))
         elif self._output is not None and outcome == "complete":
             stored = Stored(self._output, self._new, self._before, self._began, self._size)
             self._memory.latest[self._lane] = stored
             continue_conversation(self._memory.shelf, self._output, self._new)
-            if self._body.get("store") is not False:
+            if self._frame.get("store") is not False:
                 self._memory.shelf.keep_response(stored)
 
     def _parts(self, answer: Answer) -> Iterator[Part]:
@@ -169,6 +172,20 @@ class Turn:
 
     def _failure(self, error: ApiError, at: float) -> tuple[Part, ...]:
         return Frame(at, error_frame(error, self._lane)), End(at)
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _alone(data: bytes, lenient: bool) -> Asked | None:
+    """What a frame asks, if it refers to nothing that was said before."""
+    return responses_request.alone(_body(parse(data)), lenient=lenient)
+
+
+def _body(frame: Json) -> Json:
+    """The body that a frame would be over HTTP."""
+    body = {key: value for key, value in frame.items() if key not in _OF_THE_FRAME} | {"stream": True}
+    if frame.get("generate") is False and body.get("input") is None:
+        body["input"] = []  # a warm-up may have nothing to say yet
+    return body
 
 
 def error_frame(error: ApiError, lane: str | None = None) -> bytes:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from random import Random
 from typing import Any
 
 from flask import Flask, Response, request
@@ -25,6 +24,7 @@ from mockllm.apis.errors import ApiError
 from mockllm.apis.replies import bare_parts
 from mockllm.apis.responses_output import Output
 from mockllm.apis.responses_stream import Wire, parts
+from mockllm.chance import Draws
 from mockllm.companion import close_of
 from mockllm.lane import Lane
 from mockllm.mock import Mock
@@ -98,7 +98,7 @@ class EventTurn:
         found = bare_parts(timeline) if timeline.is_bare else spoken_events(answer)
         return Stream(200, (), found, timeline.split)
 
-    def error_reply(self, error: ApiError, random: Random) -> Body:
+    def error_reply(self, error: ApiError, random: Draws) -> Body:
         return Body(error.status, (), error_frame(error), End(0))
 
     model_not_found = staticmethod(errors.response_model_not_found)

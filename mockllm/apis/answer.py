@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from dsl.request import Request
 from dsl.timeline import Close, Cut, End, Fail, Timeline
+from mockllm.chance import Draws
 from mockllm.transports.frames import Ending
+
+# Of one request; clients ask for an answer in one form, and rules answer them in turns.
+_MOST_KEPT = 8
+
+# In bytes; longer answers take longer to send than to encode.
+LARGEST_KEPT = 16_384
+
+_UNMADE = object()
+_Made = TypeVar("_Made")
 
 
 class BadAnswer(Exception):
@@ -21,8 +31,28 @@ class Answer:
 
     request: Request
     timeline: Timeline
-    random: Random
+    random: Draws
     created: int
+
+    def kept(self, key: Hashable, make: Callable[[], _Made | None]) -> _Made | None:
+        """What `make` makes, of a request that is asked again and again and an answer that is the same every time.
+
+        None for others, also when they meet for the first time, which may be the only one; and if `make` says so.
+        """
+        kept = self.request.kept
+        if kept is None or self.timeline.kept is None:
+            return None
+        # As long as the timeline is here nothing else has its identity.
+        found = kept.get((key, id(self.timeline)))
+        if found is None:
+            if len(kept) >= _MOST_KEPT:
+                kept.clear()
+            kept[key, id(self.timeline)] = self.timeline, _UNMADE
+            return None
+        if found[1] is _UNMADE:
+            found = kept[key, id(self.timeline)] = self.timeline, make()
+        made: _Made | None = found[1]
+        return made
 
     @property
     def body(self) -> dict[str, Any]:

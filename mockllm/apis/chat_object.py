@@ -10,8 +10,9 @@ from typing import Any
 from dsl.speech import Speech, speeches
 from dsl.timeline import Call, Cut, TokenLogprob
 from mockllm.apis import identifiers
-from mockllm.apis.answer import Answer
+from mockllm.apis.answer import LARGEST_KEPT, Answer
 from mockllm.apis.dialects import DIALECTS
+from mockllm.apis.holes import Hole, fill, mark, number_mark, split_at_holes
 from mockllm.apis.replies import raw_body
 from mockllm.apis.serialise import compact, indented, utf8
 from mockllm.apis.usage import usage, usage_object
@@ -35,6 +36,26 @@ def completion(answer: Answer) -> bytes:
     if raw is not None:
         return raw
     heads, extra = metadata(answer, "chat.completion")
+    pieces = answer.kept("body", lambda: _with_holes(answer, heads, extra))
+    if pieces is None:
+        return identifiers.fill(_encoded(answer, heads, extra).split(_HOLE), answer.random)
+    drawn = {"id": heads["id"], "created": str(heads["created"]), "fingerprint": heads["system_fingerprint"] or ""}
+    return fill(pieces, {name: value.encode() for name, value in drawn.items()})
+
+
+def _with_holes(answer: Answer, heads: dict[str, Any], extra: dict[str, Any]) -> tuple[bytes | Hole, ...] | None:
+    """The object with holes for its name and time; None if the script sets these, or if calls need names too."""
+    marks = {"id": mark("id"), "created": number_mark("created")}
+    if heads["system_fingerprint"] is not None:
+        marks["system_fingerprint"] = mark("fingerprint")
+    encoded = _encoded(answer, heads | marks, extra)
+    if len(encoded) > LARGEST_KEPT or _HOLE in encoded or answer.timeline.meta:
+        return None
+    return split_at_holes([encoded])
+
+
+def _encoded(answer: Answer, heads: dict[str, Any], extra: dict[str, Any]) -> bytes:
+    timeline = answer.timeline
     said, copies = spoken_choices(answer)
     choices = timeline.once(("choices", traits(answer)), lambda: indented(_choices(answer), _MARGIN))
     told = compact if not timeline.meta else _told  # only a script's own may be anything
@@ -46,7 +67,7 @@ def completion(answer: Answer) -> bytes:
         f',\n  "system_fingerprint": {told(heads["system_fingerprint"])}'
         f"{''.join(f',{_MARGIN}{compact(key)}: {_told(value)}' for key, value in extra.items())}\n}}\n"
     )
-    return identifiers.fill(utf8(text).split(_HOLE), answer.random)
+    return utf8(text)
 
 
 def _told(value: Any) -> str:
@@ -99,6 +120,7 @@ def metadata(answer: Answer, kind: str) -> tuple[dict[str, Any], dict[str, Any]]
     return heads, extra
 
 
+@lru_cache(maxsize=256)
 def is_reasoning(model: str | None) -> bool:
     return _REASONING.match(model or "") is not None
 

@@ -9,12 +9,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from math import isinf
 from typing import Any, NoReturn
 
 from dsl.request import Headers, Message, Messages, Request, ToolCall
 from mockllm.apis import chat_rules, errors
 from mockllm.apis.serialise import compact
+
+# Load tests, retries and pages under test ask the same again and again: what a body says is found out once. Of so
+# many bodies that is kept, unless they have more bytes.
+MOST_KEPT = 256
+LARGEST_KEPT = 4096
 
 Json = dict[str, Any]
 HeaderFields = Mapping[str, str] | Iterable[tuple[str, str]]
@@ -33,7 +39,16 @@ def decode(
     Raises:
         ApiError: status 400, as the real API words it. Nothing else, whatever the bytes.
     """
-    return from_value(parse(body), path=path, query=query, headers=headers, lenient=lenient)
+    asked = _asked(body, lenient) if len(body) <= LARGEST_KEPT else from_value(parse(body), lenient=lenient)
+    headers = headers if isinstance(headers, Headers) else Headers(headers)
+    return asked.again(path=path, header=headers, query=query or {})
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _asked(body: bytes, lenient: bool) -> Request:
+    asked = from_value(parse(body), lenient=lenient)
+    asked.kept = {}
+    return asked
 
 
 def from_value(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from random import Random
 
 from dsl.limits import spoken
 from dsl.timeline import Budget
 from mockllm.apis import identifiers
+from mockllm.chance import Draws
 from mockllm.transports.frames import Headers
 
 # A fresh minute of a tier-1 account, about: what a script does not limit is told so, for clients parse it.
@@ -32,7 +32,7 @@ _TOLD_UNLIMITED = _told(_UNLIMITED)
 
 
 def response_headers(
-    content_type: str, random: Random, seconds: float, *others: Headers, script: Headers = ()
+    content_type: str, random: Draws, seconds: float, *others: Headers, script: Headers = ()
 ) -> Headers:
     """The headers of one answer.
 

@@ -8,18 +8,28 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 # What fills a hole: what is drawn under this name, or obfuscation of so many characters.
 Hole = str | int
 
 _TOKEN = secrets.token_hex(12)
-_MARK = re.compile(rf"{_TOKEN}\((\w+)\)".encode("ascii"))
+_MARK = re.compile(rf'(?:{_TOKEN}\(|"{_TOKEN}\[)(\w+)(?:\)|\]")'.encode("ascii"))
 
 
 def mark(name: str) -> str:
     """The mark of a hole. `name` has letters and digits."""
     return f"{_TOKEN}({name})"
+
+
+def number_mark(name: str) -> str:
+    """As `mark`, for a number: the quotes around the mark, which is a text, are part of the hole."""
+    return f"{_TOKEN}[{name}]"
+
+
+def fill(pieces: Iterable[bytes | Hole], drawn: Mapping[str, bytes]) -> bytes:
+    """The pieces with what was drawn, if no hole is for obfuscation."""
+    return b"".join([piece if isinstance(piece, bytes) else drawn[piece] for piece in pieces])  # type: ignore[index]
 
 
 def split_at_holes(pieces: Iterable[bytes | Hole]) -> tuple[bytes | Hole, ...]:

@@ -1,6 +1,6 @@
 """The API's identifiers, in the shapes that its wire shows.
 
-All come from the `random.Random` passed in, so that one seed gives one answer.
+All are drawn from what is passed in, so that one seed gives one answer.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 import secrets
 from binascii import b2a_base64
 from collections.abc import Sequence
-from random import Random
+
+from mockllm.chance import Draws
 
 # Stands in an encoded text for the characters of a tool call's identifier, which are drawn when it is sent. It is
 # new in each process, so that nothing that a script or a client says can be taken for it.
@@ -17,7 +18,7 @@ HOLE = secrets.token_hex(12)
 _LETTERS = bytes.maketrans(b"+/", b"aZ")
 
 
-def alphanumerics(random: Random, length: int) -> str:
+def alphanumerics(random: Draws, length: int) -> str:
     """`length` random ASCII letters and digits.
 
     Base64 with its two punctuation marks replaced: slightly uneven, and several times faster than drawing
@@ -27,11 +28,11 @@ def alphanumerics(random: Random, length: int) -> str:
     return drawn.translate(_LETTERS)[:length].decode("ascii")
 
 
-def chat_completion(random: Random) -> str:
+def chat_completion(random: Draws) -> str:
     return "chatcmpl-" + alphanumerics(random, 29)
 
 
-def tool_call(random: Random) -> str:
+def tool_call(random: Draws) -> str:
     return "call_" + alphanumerics(random, len(HOLE))
 
 
@@ -40,7 +41,7 @@ def tool_call_later() -> str:
     return "call_" + HOLE
 
 
-def fill(pieces: Sequence[bytes], random: Random) -> bytes:
+def fill(pieces: Sequence[bytes], random: Draws) -> bytes:
     """The text that was split at its holes, with what belongs there."""
     if len(pieces) == 1:
         return pieces[0]
@@ -50,19 +51,19 @@ def fill(pieces: Sequence[bytes], random: Random) -> bytes:
     return b"".join(filled)
 
 
-def stem(random: Random) -> str:
+def stem(random: Draws) -> str:
     """What the identifiers of one response and of its items have in common: 18 hexadecimal digits."""
     return random.randbytes(8).hex() + "00"
 
 
-def stored(prefix: str, stem: str, created: int, random: Random) -> str:
+def stored(prefix: str, stem: str, created: int, random: Draws) -> str:
     """`resp_`, `msg_`, `conv_`, ...: 50 hexadecimal digits that hold the time `created`, in Unix seconds."""
     return f"{prefix}_{stem}{created & 0xFFFFFFFF:08x}{random.randbytes(12).hex()}"
 
 
-def request(random: Random) -> str:
+def request(random: Draws) -> str:
     return "req_" + random.randbytes(16).hex()
 
 
-def system_fingerprint(random: Random) -> str:
+def system_fingerprint(random: Draws) -> str:
     return "fp_" + random.randbytes(5).hex()

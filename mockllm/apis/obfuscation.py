@@ -6,14 +6,13 @@ event of a stream needs some, and to draw it letter by letter takes longer than 
 
 from __future__ import annotations
 
-from random import Random
-
 from mockllm.apis.identifiers import alphanumerics
+from mockllm.chance import Draws, Seeded
 
 LONGEST = 15
 
 _SIZE = 4096
-_TABLE = alphanumerics(Random(0), _SIZE + LONGEST).encode("ascii")
+_TABLE = alphanumerics(Seeded("obfuscation"), _SIZE + LONGEST).encode("ascii")
 
 
 class Obfuscation:
@@ -21,8 +20,8 @@ class Obfuscation:
 
     __slots__ = ("_place",)
 
-    def __init__(self, random: Random) -> None:
-        self._place = random.getrandbits(12)
+    def __init__(self, random: Draws) -> None:
+        self._place = int.from_bytes(random.randbytes(2)) % _SIZE
 
     def next(self, length: int) -> bytes:
         """`length` letters and digits, at most `LONGEST`."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from random import Random
 from typing import NamedTuple
 
 from dsl.timeline import ByteLimit, ByteRate, Comment, Cut, End, Hang, Push, Raw, Reset, Said, Split, Timeline
@@ -12,10 +11,11 @@ from mockllm.apis.answer import Answer
 from mockllm.apis.errors import ApiError
 from mockllm.apis.headers import rate_limits, response_headers
 from mockllm.apis.serialise import compact, utf8
+from mockllm.chance import Draws
 from mockllm.transports.frames import Binary, Body, Frame, Headers, Part, Ping
 
 
-def error_reply(error: ApiError, random: Random, at: float = 0.0, answer: Answer | None = None) -> Body:
+def error_reply(error: ApiError, random: Draws, at: float = 0.0, answer: Answer | None = None) -> Body:
     """An error as a body, sent `at` seconds after the request; `answer` if a script's rule gave it.
 
     It tells the rate limits if they may be why it fails, or if the script has some.

@@ -14,7 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from mockllm.apis.answer import LARGEST_KEPT
 from mockllm.apis.chat_object import is_reasoning
+from mockllm.apis.holes import Hole, fill, split_at_holes
 from mockllm.apis.responses_output import Output
 from mockllm.apis.serialise import compact, escaped, indented
 
@@ -133,7 +135,7 @@ def echo(output: Output) -> Json:
     body = answer.body
     reasoning = is_reasoning(answer.request.model)
     defaults = _REASONING_DEFAULTS if reasoning else _DEFAULTS
-    found: Json = {"id": output.id, "created_at": answer.created, "model": answer.request.model or ""}
+    found: Json = {"id": output.id, "created_at": output.created_at, "model": answer.request.model or ""}
     found |= {key: body[key] for key in _ECHOED if body.get(key) is not None}
     found |= {key: float(body[key]) for key in _DECIMALS if body.get(key) is not None}
     if body.get("reasoning"):
@@ -152,6 +154,16 @@ def echo(output: Output) -> Json:
 
 def body(output: Output, status: str, more: Json | None = None) -> bytes:
     """The response as the body of an HTTP answer: `status` is how far it is, `more` replaces some values."""
+    pieces = None if more else output.answer.kept(("body", status), lambda: _with_holes(output, status))
+    return _body(output, status, more) if pieces is None else fill(pieces, output.drawn())
+
+
+def _with_holes(output: Output, status: str) -> tuple[bytes | Hole, ...] | None:
+    encoded = _body(output.with_holes(), status)
+    return split_at_holes([encoded]) if len(encoded) <= LARGEST_KEPT else None
+
+
+def _body(output: Output, status: str, more: Json | None = None) -> bytes:
     texts = INDENTED.texts(output)
     state = {"billing": {"payer": "developer"}, **stage(output, status), **(more or {})}
     set_state(texts, state, INDENTED, output)
@@ -174,14 +186,13 @@ def stage(output: Output, status: str) -> Json:
     state: Json = {"status": status, "service_tier": "default" if asked == "auto" else asked}
     if status == "failed":
         return state
-    timeline = output.answer.timeline
     state |= {
         "output": output.values("incomplete" if status == "incomplete" else "completed"),
         "usage": output.usage(),
     }
     if status == "incomplete":
         return state | {"incomplete_details": {"reason": output.incomplete}}
-    return state | {"completed_at": output.answer.created + int(timeline.duration)}
+    return state | {"completed_at": output.completed_at}
 
 
 def _text(asked: Json) -> Json:

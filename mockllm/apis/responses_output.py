@@ -22,7 +22,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from random import Random
 from typing import Any, NamedTuple
 
 from dsl import tokens
@@ -30,9 +29,10 @@ from dsl.request import Messages
 from dsl.timeline import Arguments, Call, Event, Finish, Refuse, Said, Text, Think, TokenLogprob
 from mockllm.apis import identifiers
 from mockllm.apis.answer import Answer
-from mockllm.apis.holes import mark
+from mockllm.apis.holes import mark, number_mark
 from mockllm.apis.serialise import compact, utf8
 from mockllm.apis.usage import response_usage
+from mockllm.chance import Draws, Seeded
 
 _HEADING = re.compile(r"\*\*[^\s*][^*\n]*\*\*(?:\n|\Z)")
 _PREFIXES = {"message": "msg", "reasoning": "rs", "function_call": "fc", "custom_tool_call": "ctc"}
@@ -91,7 +91,7 @@ class Item:
         self.parts.append(part)
         return part
 
-    def named(self, stem: str, created: int, random: Random) -> Item:
+    def named(self, stem: str, created: int, random: Draws) -> Item:
         """The item with its identifiers."""
         name = identifiers.stored(_PREFIXES[self.kind], stem, created + int(self.at), random)
         encrypted, call_id = self.encrypted, self.call_id
@@ -217,6 +217,7 @@ class Output:
         drawn = identifiers.stored("resp", self.stem, answer.created, answer.random)
         given = answer.timeline.meta.get("id")
         self.id: str = given if isinstance(given, str) else drawn
+        self.created_at: int | str = answer.created
         self._input_tokens: int | None = None
         self.traits = traits = Traits.of(answer.body)
         events = answer.timeline.events
@@ -234,8 +235,9 @@ class Output:
                 yield item, None if place[1] is None else item.parts[place[1]]
 
     def with_holes(self) -> Output:
-        """The same output with marks in place of its items' identifiers (see `mockllm.apis.holes`)."""
-        changed = self.with_answer(replace(self.answer, random=Random(0)))  # what is drawn for it is for nobody
+        """The same output with marks in place of its identifiers and times (see `mockllm.apis.holes`)."""
+        changed = self.with_answer(replace(self.answer, random=Seeded("")))  # what is drawn for it is for nobody
+        changed.id, changed.created_at = mark("response"), number_mark("created")
         changed.items = [
             replace(
                 item,
@@ -249,7 +251,11 @@ class Output:
 
     def drawn(self) -> dict[str, bytes]:
         """What belongs into the holes."""
-        found = {}
+        found = {
+            "response": compact(self.id)[1:-1].encode(),
+            "created": b"%d" % self.answer.created,
+            "completed": b"%d" % (self.answer.created + self.seconds),
+        }
         for item in self.items:
             found[f"id{item.index}"] = compact(item.id)[1:-1].encode()
             if item.call_id is not None:
@@ -266,10 +272,20 @@ class Output:
 
     def settled(self) -> Output:
         """The same output without the conversation that it answers, of which only the tokens are still of use."""
-        request = replace(self.answer.request, messages=Messages())
-        settled = self.with_answer(replace(self.answer, request=request))
+        answer = self.answer
+        request = answer.request.again(messages=Messages(), kept=None)
+        settled = self.with_answer(Answer(request, answer.timeline, answer.random, answer.created))
         settled._input_tokens = self.input_tokens()
         return settled
+
+    @property
+    def seconds(self) -> int:
+        """How long the response takes, in whole seconds."""
+        return int(self.answer.timeline.duration)
+
+    @property
+    def completed_at(self) -> int | str:
+        return number_mark("completed") if isinstance(self.created_at, str) else self.created_at + self.seconds
 
     @property
     def last(self) -> Item | None:

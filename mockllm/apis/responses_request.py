@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import lru_cache
+from typing import Any, NoReturn, Protocol
 
 from dsl.request import Headers, Request
 from mockllm.apis import errors
-from mockllm.apis.chat_request import HeaderFields, parse
+from mockllm.apis.chat_request import LARGEST_KEPT, MOST_KEPT, HeaderFields, parse
 from mockllm.apis.chat_rules import check_schema
 from mockllm.apis.errors import ApiError
 from mockllm.apis.responses_items import check_calls, input_items, messages, reference_not_found
@@ -52,6 +53,19 @@ class Nothing:
         return None
 
 
+class _Refers(Exception):
+    pass
+
+
+class _Unknown:
+    """Where what was said before is not known: whoever asks for it is told so by `_Refers`."""
+
+    def _refuse(self, name: str) -> NoReturn:
+        raise _Refers
+
+    response = conversation = item = _refuse
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A decoded request: `before` are the items that it continues, `new` those that it brings itself."""
@@ -63,6 +77,10 @@ class Asked:
     @property
     def items(self) -> Items:
         return self.before + self.new
+
+    def again(self, **changes: Any) -> Asked:
+        """The same once more, see `Request.again`."""
+        return Asked(self.request.again(**changes), self.before, self.new)
 
 
 def decode(
@@ -79,7 +97,26 @@ def decode(
     Raises:
         ApiError: status 400 or 404, as the real API words it. Nothing else, whatever the bytes.
     """
-    return from_value(parse(body), past=past, path=path, query=query, headers=headers, lenient=lenient)
+    asked = _alone(body, lenient) if len(body) <= LARGEST_KEPT else None
+    if asked is None:
+        return from_value(parse(body), past=past, path=path, query=query, headers=headers, lenient=lenient)
+    headers = headers if isinstance(headers, Headers) else Headers(headers)
+    return asked.again(path=path, header=headers, query=query or {})
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _alone(body: bytes, lenient: bool) -> Asked | None:
+    return alone(parse(body), lenient=lenient)
+
+
+def alone(value: object, *, lenient: bool = False) -> Asked | None:
+    """As `from_value`, for a body that refers to nothing that was said before; None if it does."""
+    try:
+        asked = from_value(value, past=_Unknown(), lenient=lenient)
+    except _Refers:
+        return None
+    asked.request.kept = {}
+    return asked
 
 
 def from_value(

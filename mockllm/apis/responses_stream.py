@@ -20,12 +20,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any, Literal
 
 from dsl.records import Record
 from dsl.timeline import ByteLimit, ByteRate, Call, Close, Comment, Cut, Event, Fail, Hang, Push, Raw, Reset, Text
 from mockllm.apis import errors
-from mockllm.apis.answer import Answer
+from mockllm.apis.answer import LARGEST_KEPT, Answer
 from mockllm.apis.errors import ApiError
 from mockllm.apis.holes import Hole, split_at_holes
 from mockllm.apis.obfuscation import Obfuscation
@@ -33,8 +34,9 @@ from mockllm.apis.replies import MOST_KEPT_EVENTS, can_run, head_alone, own_fram
 from mockllm.apis.responses_object import COMPACT, set_state, stage
 from mockllm.apis.responses_output import Item, Output, Part, Place, token_logprobs
 from mockllm.apis.serialise import compact, utf8
-from mockllm.transports.frames import Frame
+from mockllm.transports.frames import Frame, Messages
 from mockllm.transports.frames import Part as StreamPart
+from mockllm.transports.websocket_frames import TEXT, head
 
 Failure = Literal["nested", "flat", "failed"]
 
@@ -100,11 +102,12 @@ class _Event(Record, frozen=True):
 
 
 class _Run(Record, frozen=True):
-    """Events that are due at the same instant."""
+    """Events that are due at the same instant. Messages on a socket have `size` bytes without their heads."""
 
     at: float
     pieces: tuple[bytes | Hole, ...]
     count: int
+    size: int | None = None
 
 
 class _Lifecycle(Record, frozen=True):
@@ -176,12 +179,35 @@ class _Stream:
 
     def parts(self) -> Iterator[StreamPart]:
         timeline = self.answer.timeline
+        if self.wire.lane is None:
+            whole = self.answer.kept(("stream", self.wire.sse), self.whole)
+            if whole is not None:
+                return map(self.part, whole)
         apart = self.wire.lane is not None or isinstance(timeline.ending, Fail)
         if timeline.kept is None or apart or len(timeline.events) > MOST_KEPT_EVENTS:
             return map(self.part, self.events())
         runs = self.wire.sse and can_run(timeline)
         key = "events", self.wire.sse, self.obfuscated, self.background, self.output.traits
         return map(self.part, timeline.once(key, lambda: tuple(self.kept_events(runs))))
+
+    def whole(self) -> tuple[StreamPart | _Run | _Lifecycle, ...] | None:
+        """The stream with holes for all that is drawn, if it is short and nothing counts its bytes."""
+        if not can_run(self.answer.timeline):
+            return None
+        stream = _Stream(self.output.with_holes(), self.wire)
+        events = [stream.cut(event) for event in stream.events()]
+        lengths = {name: len(value) for name, value in self.output.drawn().items()}
+        told = chain.from_iterable(event.pieces for event in events if isinstance(event, _Event))
+        if sum(_length(piece, lengths) for piece in told) > LARGEST_KEPT:
+            return None
+        return tuple(_runs(events, None if self.wire.sse else lengths))
+
+    def cut(self, event: StreamPart | _Event | _Lifecycle) -> StreamPart | _Event:
+        """An event of an output that has holes, cut there."""
+        if isinstance(event, _Lifecycle):
+            response = self.response(event.status, event.more)
+            event = _Event(event.at, (self.told(event.kind, {"response": response}, event.sequence),))
+        return _Event(event.at, split_at_holes(event.pieces)) if isinstance(event, _Event) else event
 
     def kept_events(self, runs: bool) -> Iterator[StreamPart | _Event | _Run | _Lifecycle]:
         """The events with holes; those of one instant together if they may leave in `runs`."""
@@ -196,8 +222,9 @@ class _Stream:
         match event:
             case _Event(at=at, pieces=pieces):
                 return Frame(at, self.filled(pieces))
-            case _Run(at=at, pieces=pieces, count=count):
-                return Frame(at, self.filled(pieces), count)
+            case _Run(at=at, pieces=pieces, count=count, size=size):
+                filled = self.filled(pieces)
+                return Frame(at, filled, count) if size is None else Messages(at, filled, count, size)
             case _Lifecycle(at=at, kind=kind, status=status, sequence=sequence, more=more):
                 return Frame(at, self.told(kind, {"response": self.response(status, more)}, sequence))
             case _:
@@ -361,19 +388,22 @@ class _Stream:
 
 
 def _runs(
-    events: Iterable[StreamPart | _Event | _Lifecycle],
+    events: Iterable[StreamPart | _Event | _Lifecycle], lengths: Mapping[str, int] | None = None
 ) -> Iterator[StreamPart | _Run | _Lifecycle]:
-    """The events that are due at the same instant together; so many that one write can carry them."""
+    """The events that are due at the same instant together; so many that one write can carry them.
+
+    `lengths` are those of what is drawn, if each event is a message on a socket: then their heads are among them.
+    """
     at = 0.0
     due: list[bytes | Hole] = []
     size = count = 0
 
     def run() -> _Run:
-        return _Run(at, tuple(due), count)
+        return _Run(at, tuple(due), count, None if lengths is None else size)
 
     for event in events:
         known = event if isinstance(event, _Event) else None
-        length = 0 if known is None else sum(len(piece) for piece in known.pieces if isinstance(piece, bytes))
+        length = 0 if known is None else sum(_length(piece, lengths or {}) for piece in known.pieces)
         if due and (known is None or known.at != at or size + length > _LARGEST_RUN):
             yield run()
             due, size, count = [], 0, 0
@@ -381,7 +411,7 @@ def _runs(
             yield event  # type: ignore[misc]  # it is none of those
             continue
         at, size, count = known.at, size + length, count + 1
-        for piece in known.pieces:
+        for piece in known.pieces if lengths is None else (head(TEXT, length), *known.pieces):
             last = due[-1] if due else None
             if isinstance(piece, bytes) and isinstance(last, bytes):
                 due[-1] = last + piece
@@ -389,3 +419,9 @@ def _runs(
                 due.append(piece)
     if due:
         yield run()
+
+
+def _length(piece: bytes | Hole, lengths: Mapping[str, int]) -> int:
+    if isinstance(piece, bytes):
+        return len(piece)
+    return piece if isinstance(piece, int) else lengths.get(piece, 0)

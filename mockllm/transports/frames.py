@@ -30,6 +30,15 @@ class Binary(Frame, frozen=True):
     """A frame that leaves as a binary message, on a socket."""
 
 
+class Messages(Frame, frozen=True, kw_only=False):
+    """`count` text messages on a socket, with their heads; without these they have `size` bytes.
+
+    Nothing counts or cuts the bytes of an answer that has such.
+    """
+
+    size: int = 0
+
+
 # How a transport ends a body. API errors are frames by now, a clean cut is an `End` without a terminal frame.
 Ending = End | Cut | Reset | Hang
 

@@ -26,7 +26,7 @@ from geventwebsocket.exceptions import WebSocketError
 
 from dsl.timeline import ByteLimit, ByteRate, Close, Cut, Hang, Reset, Split
 from mockllm.transports.clock import Clock, monotonic
-from mockllm.transports.frames import Binary, Ending, Frame, Part, Ping
+from mockllm.transports.frames import Binary, Ending, Frame, Messages, Part, Ping
 from mockllm.transports.schedule import Sleeper
 from mockllm.transports.watch import Outcome, Unwatched, Watcher
 from mockllm.transports.websocket import Socket
@@ -74,6 +74,7 @@ class SocketPlayer:
         self._outcome: Outcome | None = None
         self._sleeper = Sleeper()
         self._batch: list[bytes] = []
+        self._messages = 0  # in the batch
         self._batched = 0  # in payloads
         self._plain = split is None  # whether no part before says anything of this one
         self._shift = 0.0
@@ -136,6 +137,7 @@ class SocketPlayer:
                     now = self._clock.now()
                 self._batch.append(head(TEXT, len(data)) + data)
                 self._batched += len(data)
+                self._messages += 1
                 continue
             over = self._part(part)
             if over is not None:
@@ -149,6 +151,11 @@ class SocketPlayer:
     def _part(self, part: Part) -> tuple[float, Ending] | None:
         """Plays a part, and returns when and how the answer ends if that is what comes next."""
         match part:
+            case Messages(at=at, data=data, count=count, size=size):
+                self._wait_until(at)
+                self._batch.append(data)
+                self._batched += size
+                self._messages += count
             case Frame(data=data):
                 return self._frame(part, data)
             case ByteRate(rate=rate, interrupted=interrupted):
@@ -181,6 +188,7 @@ class SocketPlayer:
         if self._split is None:
             self._batch += frames
             self._batched += len(data)
+            self._messages += 1
         else:
             self._flush()
             self._socket.send_frames(frames)
@@ -191,9 +199,9 @@ class SocketPlayer:
         """Sends the frames that are due."""
         if self._batch:
             self._socket.send_frames((b"".join(self._batch),))
-            self._watcher.sent(self._clock.now(), self._batched, len(self._batch))
+            self._watcher.sent(self._clock.now(), self._batched, self._messages)
             self._batch.clear()
-            self._batched = 0
+            self._batched = self._messages = 0
 
     def _end(self, ending: Ending) -> None:
         close = self._close
