@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain
 from typing import Any, Protocol
 
@@ -55,7 +56,6 @@ class Stored:
 
     def __post_init__(self) -> None:
         self.output = self.output.settled()
-        self._said = tuple(self.output.values())
 
     @property
     def background(self) -> bool:
@@ -78,6 +78,10 @@ class Stored:
     def said(self) -> Items:
         """The items of its output; a cancelled one has said nothing."""
         return () if self.cancelled else self._said
+
+    @cached_property
+    def _said(self) -> Items:
+        return tuple(self.output.values())  # nobody asks this of most responses
 
     @property
     def items(self) -> Items:

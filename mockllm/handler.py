@@ -29,8 +29,8 @@ import io
 import logging
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from email.utils import formatdate
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -225,18 +225,18 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # it has no types
         self.provided_date = self.provided_content_length = self.provided_connection = None
         verbatim = self.connection.verbatim
         self.response_headers = fields = []
-        for name, value in headers:
-            known = _names.get(name) or _name(name)
-            if "\r" in value or "\n" in value:
-                raise ValueError(f"a header field has a line end in its value: {name}: {value!r}")
-            fields.append((known.sent, value.encode("latin-1")))
-            match known.kind:
-                case "connection":
-                    self.provided_connection = f"{self.provided_connection or ''},{value}".lstrip(",")
-                case "date":
-                    self.provided_date = value
-                case "content-length" if not verbatim:
-                    self.provided_content_length = value
+        for header in headers:
+            name, value = header
+            known = _fields.get(header) or _field(name, value)
+            fields.append(known.sent)
+            if not known.kind:
+                continue
+            if known.kind == "connection":
+                self.provided_connection = f"{self.provided_connection or ''},{value}".lstrip(",")
+            elif known.kind == "date":
+                self.provided_date = value
+            elif not verbatim:
+                self.provided_content_length = value
         # A script's own framing is sent as it is, and then nobody knows where the body ends.
         if verbatim or "close" in map(str.strip, (self.provided_connection or "").lower().split(",")):
             self.close_connection = True
@@ -331,23 +331,20 @@ class _Body(pywsgi.Input):
         self.lost = False
 
     def read(self, length: int | None = None) -> bytes:
-        with self._framed():
-            return super().read(length)
+        return self._framed(super().read, length)
 
     def readline(self, size: int | None = None) -> bytes:
-        with self._framed():
-            return super().readline(size)
+        return self._framed(super().readline, size)
 
     def _discard(self) -> None:
         if not self.lost:
             super()._discard()  # type: ignore[misc]  # not among its types
 
-    @contextmanager
-    def _framed(self) -> Iterator[None]:
+    def _framed(self, read: Callable[[int | None], bytes], size: int | None) -> bytes:
         current = gevent.getcurrent()
         self.waiting[current] = monotonic()
         try:
-            yield
+            return read(size)
         except ValueError as error:
             # pywsgi's own trouble with a chunk size, of which it does not know.
             self.lost = True
@@ -359,28 +356,32 @@ class _Body(pywsgi.Input):
             self.waiting.pop(current, None)
 
 
-class _Name(NamedTuple):
-    """The name of a header field: as it is sent, and in lower case if it means something here."""
+class _Field(NamedTuple):
+    """A header field as it is sent, and its name in lower case if it means something here."""
 
-    sent: bytes
+    sent: tuple[bytes, bytes]
     kind: str
 
 
-_names: dict[str, _Name] = {}
-_MOST_NAMES = 1000
+# The newest fields that were sent: most responses have the same ones, but for two or three.
+_fields: dict[tuple[str, str], _Field] = {}
+_MOST_FIELDS = 1000
 
 
-def _name(name: str) -> _Name:
+def _field(name: str, value: str) -> _Field:
     """Raises:
     ValueError: it is none.
     """
     if not header_fields.NAME.fullmatch(name):
         raise ValueError(f"no header field can be called {name!r}")
+    if "\r" in value or "\n" in value:
+        raise ValueError(f"a header field has a line end in its value: {name}: {value!r}")
     kind = name.lower()
-    known = _Name(name.encode("latin-1"), kind if kind in ("connection", "date", "content-length") else "")
-    if len(_names) < _MOST_NAMES:
-        _names[name] = known
-    return known
+    kind = kind if kind in ("connection", "date", "content-length") else ""
+    if len(_fields) >= _MOST_FIELDS:
+        _fields.clear()
+    field = _fields[name, value] = _Field((name.encode("latin-1"), value.encode("latin-1")), kind)
+    return field
 
 
 class _Date:

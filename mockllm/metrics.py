@@ -56,7 +56,6 @@ class Metrics:
 
     Attributes:
         open: the answers that go on.
-        answers: how many have ended, by what they were.
         misses: requests that no rule answered, by mock.
         lateness: how much later than planned whole answers were over, in seconds.
         durations: how long answers took, in seconds.
@@ -68,10 +67,18 @@ class Metrics:
     def __init__(self, speed: float = 1.0) -> None:
         self._speed = speed
         self.open = 0
-        self.answers: dict[Row, int] = {}
+        self._answers: dict[tuple[object, ...], int] = {}
         self.misses: dict[str, int] = {}
         self.lateness = Histogram(_LATENESS)
         self.durations = Histogram(_DURATION)
+
+    @property
+    def answers(self) -> dict[Row, int]:
+        """How many have ended, by what they were."""
+        return {
+            Row(*("" if each is None else str(each) for each in row)): count
+            for row, count in self._answers.items()
+        }
 
     def began(self) -> None:
         """An answer begins."""
@@ -80,17 +87,11 @@ class Metrics:
     def ended(self, entry: Entry) -> None:
         """The answer of an entry is over."""
         self.open -= 1
-        row = Row(
-            entry.mock,
-            entry.rule or entry.place or "",
-            entry.endpoint or "",
-            entry.transport or "",
-            "" if entry.status is None else str(entry.status),
-            entry.outcome or "",
-        )
-        if row not in self.answers and len(self.answers) >= MOST_ROWS:
-            row = row._replace(rule="(others)")
-        self.answers[row] = self.answers.get(row, 0) + 1
+        rule = entry.rule or entry.place
+        row = entry.mock, rule, entry.endpoint, entry.transport, entry.status, entry.outcome
+        if row not in self._answers and len(self._answers) >= MOST_ROWS:
+            row = entry.mock, "(others)", *row[2:]
+        self._answers[row] = self._answers.get(row, 0) + 1
         if entry.is_miss:
             self.misses[entry.mock] = self.misses.get(entry.mock, 0) + 1
         took = entry.took or 0.0

@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -41,15 +40,23 @@ _WRITE = 2048
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
-@lru_cache(maxsize=4096)
-def _is_field(name: str, value: str) -> bool:
-    """Whether HTTP can carry a header field. Nearly all fields of nearly all answers are the same."""
-    return bool(header_fields.NAME.fullmatch(name) and header_fields.VALUE.fullmatch(value))
+# Header fields that HTTP can carry, and whether they say where a body ends. Nearly all answers have the same ones.
+_known: dict[tuple[str, str], bool] = {}
+_MOST_KNOWN = 4096
 
 
-@lru_cache(maxsize=1024)
-def _is_framing(name: str) -> bool:
-    return name.lower() in FRAMING
+def _frames(name: str, value: str) -> bool:
+    """Whether a header field says where a body ends.
+
+    Raises:
+        ValueError: HTTP cannot carry it.
+    """
+    if not (header_fields.NAME.fullmatch(name) and header_fields.VALUE.fullmatch(value)):
+        raise ValueError(f"HTTP cannot carry the header field {name!r}: {value!r}")
+    if len(_known) >= _MOST_KNOWN:
+        _known.clear()
+    known = _known[name, value] = name.lower() in FRAMING
+    return known
 
 
 class Player(ABC):
@@ -79,14 +86,16 @@ class Player(ABC):
         watcher: Watcher | None = None,
         split: Split | None = None,
     ) -> None:
-        for name, value in headers:
-            if not _is_field(name, value):
-                raise ValueError(f"HTTP cannot carry the header field {name!r}: {value!r}")
+        self._frames_itself = False
+        for header in headers:
+            frames = _known.get(header)
+            if frames is None:
+                frames = _frames(*header)
+            self._frames_itself |= frames
         # A status that nobody has named gets an empty reason phrase, as RFC 9112 (4) allows.
         self._status = f"{status} {_PHRASES.get(status, '')}"
         # With these there is no body, whatever the script says.
         self._bodiless = status < 200 or status in (204, 304)
-        self._frames_itself = any(_is_framing(name) for name, _ in headers)
         self._headers = list(headers)
         self._clock = Clock(began)
         self._watcher: Watcher = Unwatched() if watcher is None else watcher
