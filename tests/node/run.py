@@ -38,7 +38,7 @@ def check_faults(rewrite: bool) -> bool:
         for column in table.COLUMNS[fault.file]
         if column in table.NODE
     ]
-    server = Server(create_app(load(table.FAULTS, Settings())))
+    server = Server(create_app(load(table.FAULTS, Settings(seed=1))))
     with in_thread(server):
         command = [NODE, str(HERE / "faults.mjs"), server.url, json.dumps(asked)]
         told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
