@@ -52,20 +52,21 @@ def ask(server: Served, path: str, value: Any, key: str) -> str:
 
 def _read(client: socket.socket, server: Served, key: str) -> tuple[bytes, str]:
     """All that comes until the answer is whole, and else how the connection ended."""
-    data = b""
+    data, quiet = b"", False
     client.settimeout(QUIET)
     while True:
         try:
             piece = client.recv(1 << 16)
         except TimeoutError:
-            if is_over(server, key):
+            if quiet:
                 return data, "open"
+            quiet = is_over(server, key)
             continue
         except ConnectionResetError:
             return data, "RST"
         if not piece:
             return data, "FIN"
-        data += piece
+        data, quiet = data + piece, False
         if _framing(data) == "whole":
             return data, ""
 
