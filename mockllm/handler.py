@@ -120,7 +120,8 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # it has no types
         self.server.resting.add(current)
         self.server.waiting[current] = monotonic()
         line: str = super().read_requestline()
-        return line
+        # Some clients send an empty line behind a body, and one is to be ignored (RFC 9112, 2.2).
+        return super().read_requestline() if line == "\r\n" else line
 
     def read_request(self, raw_requestline: str) -> bool:
         self.requestline = raw_requestline.rstrip()

@@ -15,6 +15,7 @@ from tests.server.stage import TEXT, app
     "request_",
     [
         b"NONSENSE\r\n\r\n",
+        b"\r\n\r\nGET / HTTP/1.1\r\n\r\n",
         b"GET /\r\n\r\n",
         b"GET / HTTP/1\r\n\r\n",
         b"GET / HTTP/2.0\r\n\r\n",
@@ -113,6 +114,13 @@ def test_a_pipelined_request_waits_for_its_turn(server: Served) -> None:
         answers, _ = client.rest()
     assert answers.count(b"\r\n0\r\n\r\n") == 2
     assert answers.endswith(b"\r\n\r\n" + TEXT)
+
+
+def test_an_empty_line_before_a_request_is_ignored(server: Served) -> None:
+    with Client(server.address) as client:
+        client.send(b"\r\nGET /json/whole HTTP/1.1\r\nhost: test\r\n\r\n\r\n")
+        client.get("/json/whole", "connection: close")
+        assert client.rest()[0].count(b"HTTP/1.1 200 OK") == 2
 
 
 def test_small_writes_are_not_held_back(server: Served) -> None:
