@@ -12,11 +12,12 @@ a text in a condition never is. These are reported if there is something of this
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from dsl import fields, nodes
 from dsl.diagnostics import Diagnostics
-from dsl.impossible import check_comparison, check_event, models_of
+from dsl.impossible import check_comparison, check_event
 from dsl.resolver import Names
 from dsl.unused import BRACED, DOLLAR, GROUP
 
@@ -25,38 +26,48 @@ _DOUBLE = re.compile(r"\{\{\s*([a-z_]\w*)[\w.]*\s*\}\}")
 _STATUS = re.compile(r"[45]\d\d")
 
 
-def check_bodies(items: Sequence[nodes.Item], names: Names, diagnostics: Diagnostics) -> None:
-    """Report what is surely not meant in the bodies of these declarations, and in the texts around them."""
-    printable = _printable(items, names)
-    models = models_of(items)
-    for item in items:
-        if isinstance(item, nodes.Test):
-            continue  # its texts are data
-        compared: set[int] = set()
-        for node in nodes.walk(item):
-            if isinstance(node, nodes.Rule | nodes.On):
-                _check_interruption(node.body, diagnostics)
-                _check_time(node.body, names, diagnostics)
-                if isinstance(node, nodes.On):
-                    check_event(node, diagnostics)
-            elif isinstance(node, nodes.Comparison):
-                compared |= {id(part) for part in nodes.walk(node)}
-                check_comparison(node, models, names, diagnostics)
-            elif isinstance(node, nodes.Fail):
-                _check_status(node, diagnostics)
-            elif isinstance(node, nodes.Text):
-                _check_template(node, printable, diagnostics, compared=id(node) in compared)
+def check_bodies(
+    written: Iterable[nodes.Node], models: set[str] | None, names: Names, diagnostics: Diagnostics
+) -> None:
+    """Report what is surely not meant in the bodies of rules, and in the texts around them.
+
+    `written` are the nodes of a script in their order, but for those of tests, whose texts are data. `models` are
+    those that the script lists.
+    """
+    printable = _printable(written, names)
+    compared: set[int] = set()
+
+    def compare(node: nodes.Comparison) -> None:
+        compared.update(map(id, nodes.walk(node.operand) if node.operand else ()))
+        check_comparison(node, models, names, diagnostics)
+
+    def check_body(node: nodes.Rule | nodes.On) -> None:
+        _check_interruption(node.body, diagnostics)
+        _check_time(node.body, names, diagnostics)
+        if isinstance(node, nodes.On):
+            check_event(node, diagnostics)
+
+    checks: Mapping[type[nodes.Node], Callable[[Any], None]] = {
+        nodes.Rule: check_body,
+        nodes.On: check_body,
+        nodes.Comparison: compare,
+        nodes.Fail: lambda node: _check_status(node, diagnostics),
+        nodes.Text: lambda node: _check_template(node, printable, diagnostics, compared=id(node) in compared),
+    }
+    for node in written:
+        check = checks.get(type(node))
+        if check is not None:
+            check(node)
 
 
-def _printable(items: Sequence[nodes.Item], names: Names) -> set[str]:
+def _printable(written: Iterable[nodes.Node], names: Names) -> set[str]:
     """The names that templates may print."""
     found = {*fields.CATALOGUE, *names.constants}
-    for item in items:
-        for node in nodes.walk(item):
-            if isinstance(node, nodes.Define):
-                found |= {parameter.text for parameter in node.parameters}
-            elif isinstance(node, nodes.Regex):
-                found |= {group[1] for group in GROUP.finditer(node.pattern)}
+    for node in written:
+        if isinstance(node, nodes.Define):
+            found |= {parameter.text for parameter in node.parameters}
+        elif isinstance(node, nodes.Regex):
+            found |= {group[1] for group in GROUP.finditer(node.pattern)}
     return found
 
 
@@ -65,6 +76,8 @@ def _printable(items: Sequence[nodes.Item], names: Names) -> set[str]:
 
 def _check_template(node: nodes.Text, printable: set[str], diagnostics: Diagnostics, *, compared: bool) -> None:
     written = node.span.text
+    if "{" not in written and "$" not in written:
+        return
     if written.startswith(("'''", '"""')):
         return  # over lines stand programs and documents, which may hold anything
     found = _DOUBLE.search(written) if compared or not node.template else None

@@ -7,7 +7,7 @@ from its first child to its last. Most rules need no code of their own: `PLAIN` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from threading import local
 from typing import Any
 
@@ -86,7 +86,7 @@ class Builder(local):
         return self.text_of(c[0])
 
     def first(self, c: Children) -> Any:
-        return next(self.operands(c), c[0])
+        return next(iter(self.operands(c)), c[0])
 
     text = value = delay = tolerance = first
 
@@ -258,14 +258,14 @@ class Builder(local):
     # -- from children to operands
 
     def span(self, c: Children) -> Span:
-        return Span(self.source, _start(c[0]), _end(c[-1]))
+        first, last = c[0], c[-1]
+        start = first.start_pos or 0 if isinstance(first, Token) else first.span.start
+        end = last.end_pos or 0 if isinstance(last, Token) else last.span.end
+        return Span(self.source, start, end)
 
-    def operands(self, c: Children) -> Iterator[Any]:
+    def operands(self, c: Children) -> list[Any]:
         """The children that carry a value: nodes, and tokens other than keywords and punctuation as nodes."""
-        for child in c:
-            operand = self.operand(child)
-            if operand is not None:
-                yield operand
+        return [operand for child in c if (operand := self.operand(child)) is not None]
 
     def operand(self, child: Any) -> Any:
         if not isinstance(child, Token):
@@ -308,14 +308,6 @@ class Builder(local):
 
 class Otherwise(nodes.Node, frozen=True):
     """The word that stands where a rule's condition would."""
-
-
-def _start(child: Any) -> int:
-    return child.start_pos or 0 if isinstance(child, Token) else int(child.span.start)
-
-
-def _end(child: Any) -> int:
-    return child.end_pos or 0 if isinstance(child, Token) else int(child.span.end)
 
 
 def _plain(node: type[nodes.Node]) -> Callable[[Builder, Children], nodes.Node]:

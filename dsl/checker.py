@@ -7,7 +7,7 @@ modules of their own: `facts` and `shadows`, `tool_loops`, `states`, `unused`, `
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from dsl import nodes
 from dsl.addressing import addressed_to, is_offered
@@ -15,6 +15,7 @@ from dsl.body_checker import check_bodies
 from dsl.conditions import Condition
 from dsl.diagnostics import Diagnostics, Label
 from dsl.facts import conjuncts, contradiction
+from dsl.impossible import models_of
 from dsl.resolver import Names
 from dsl.shadows import Shadows
 from dsl.source import Source
@@ -75,10 +76,13 @@ def check_script(items: Sequence[nodes.Item], names: Names, own: Source, diagnos
             start = own.span(0, min(1, len(own.text)))
             diagnostics.report("W417", "this script has no rules", start, "it answers nothing", help=help)
         return  # a library: its names are for others
-    check_names(items, own, diagnostics)
-    check_captures(items, names, diagnostics)
-    check_bodies(items, names, diagnostics)
-    _check_seed(items, diagnostics)
+    tests = [item for item in items if isinstance(item, nodes.Test)]
+    # Looked through several times, found once: a script is many nodes.
+    written = nodes.walk(*(item for item in items if not isinstance(item, nodes.Test)))
+    check_names(items, [*written, *nodes.walk(*tests)], own, diagnostics)
+    check_captures(written, names, diagnostics)
+    check_bodies(written, models_of(items), names, diagnostics)
+    _check_seed(items, written, diagnostics)
 
 
 def _report_shadow(rule: Rule, earlier: Rule | None, diagnostics: Diagnostics) -> None:
@@ -93,12 +97,12 @@ def _report_shadow(rule: Rule, earlier: Rule | None, diagnostics: Diagnostics) -
     )
 
 
-def _check_seed(items: Sequence[nodes.Item], diagnostics: Diagnostics) -> None:
+def _check_seed(items: Sequence[nodes.Item], written: Iterable[nodes.Node], diagnostics: Diagnostics) -> None:
     """Report the first thing that is left to chance, if no seed makes it happen alike each time."""
     settings = [setting for item in items if isinstance(item, nodes.Defaults) for setting in item.settings]
     if any(isinstance(setting, nodes.Seed) for setting in settings):
         return
-    left = next(_left_to_chance(items), None)
+    left = next(_left_to_chance(written), None)
     if left is not None:
         word = "chance" if isinstance(left, nodes.Chance) else "pick"
         span = left.span.source.span(left.span.start, left.span.start + len(word))
@@ -106,11 +110,10 @@ def _check_seed(items: Sequence[nodes.Item], diagnostics: Diagnostics) -> None:
         diagnostics.report("W415", "this comes out differently each time", span, "no seed is set", help=help)
 
 
-def _left_to_chance(items: Sequence[nodes.Item]) -> Iterator[nodes.Node]:
+def _left_to_chance(written: Iterable[nodes.Node]) -> Iterator[nodes.Node]:
     """What is left to chance; of a `pick` only one that may end in trouble, for variety is what others are for."""
-    for item in items:
-        for node in nodes.walk(item):
-            if isinstance(node, nodes.Chance) or (
-                isinstance(node, nodes.Pick) and any(isinstance(each, _TROUBLE) for each in nodes.walk(node))
-            ):
-                yield node
+    for node in written:
+        if isinstance(node, nodes.Chance) or (
+            isinstance(node, nodes.Pick) and any(isinstance(each, _TROUBLE) for each in nodes.walk(node))
+        ):
+            yield node

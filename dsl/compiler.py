@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from dsl.body_compiler import BodyCompiler
 from dsl.checker import check_rules, check_script
 from dsl.condition_compiler import ConditionCompiler
 from dsl.diagnostics import Diagnostic, Diagnostics, Invalid, ScriptError, did_you_mean
+from dsl.garbage import uncollected
 from dsl.guards import Captures, Guard
 from dsl.looks import Looks, decoded
 from dsl.resolver import Resolved, Resolver
@@ -83,17 +83,8 @@ def _compile_file(path: Path) -> _Compiled:
     return _compile(Source(str(path), decoded(looks.read(own))), path, looks)
 
 
+@uncollected()
 def _compile(source: Source, path: Path | None, looks: Looks) -> _Compiled:
-    collecting = gc.isenabled()
-    gc.disable()  # a large script is many objects, none of them garbage: looking through them takes half the time
-    try:
-        return _compiled(source, path, looks)
-    finally:
-        if collecting:
-            gc.enable()
-
-
-def _compiled(source: Source, path: Path | None, looks: Looks) -> _Compiled:
     diagnostics = Diagnostics()
     resolver = Resolver(path.parent if path else None, diagnostics, looks)
     resolved = resolver.resolve(source, path)
@@ -259,7 +250,8 @@ class _ScriptCompiler:
         return [
             value
             for rule in self._rules.specimens
-            for condition in nodes.walk(rule.node)
+            if rule.node.condition is not None
+            for condition in nodes.walk(rule.node.condition)
             if isinstance(condition, nodes.Comparison) and condition.operator in ("equal", "member")
             if condition.field.name.text == "model" and condition.operand is not None
             for value in self._texts(condition.operand)

@@ -180,7 +180,7 @@ class ConditionCompiler(OperandCompiler):
     def _condition(self, node: nodes.Condition, counting: bool = False) -> tuple[Condition, Captures]:
         """A condition and what it binds; `counting` where `nth` may stand."""
         if isinstance(node, nodes.Not):
-            return Negation(node, self._condition(node.part)[0]), Captures()
+            return Negation(node, self._condition(node.part)[0]), _NO_CAPTURES
         if isinstance(node, nodes.Comparison):
             return self._comparison(node, counting)
         compiled = [self._condition(part) for part in node.parts]
@@ -210,7 +210,7 @@ class ConditionCompiler(OperandCompiler):
         tested = (field.name, node.field.path)
         if node.operator == "matches":
             return self._matches(node, tested)
-        return self._test(node, tested, field), Captures()
+        return self._test(node, tested, field), _NO_CAPTURES
 
     def _field(self, node: nodes.Comparison) -> fields.Field:
         name = node.field.name

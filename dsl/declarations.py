@@ -29,7 +29,7 @@ class Declaration:
     @property
     def name(self) -> str:
         """Its first keyword."""
-        return self.shape.split()[0]
+        return self.shape.lstrip("[").split()[0]
 
 
 DECLARATIONS = (

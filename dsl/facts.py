@@ -94,7 +94,7 @@ def follows(condition: Condition, facts: Sequence[Condition]) -> bool:
 
 def same(one: Condition, other: Condition) -> bool:
     """Whether two conditions are written alike. (In Python 1 equals true: hence the second look.)"""
-    return one == other and repr(one) == repr(other)
+    return type(one) is type(other) and one == other and repr(one) == repr(other)
 
 
 def is_exact(fact: Condition) -> bool:

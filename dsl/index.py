@@ -13,7 +13,7 @@ a text which is found as it is, or in any case, is found there, too.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from heapq import heappop, heappush, heapreplace
@@ -225,7 +225,7 @@ class _Clerk:
 
     def __init__(self) -> None:
         self._known: dict[int, list[frozenset[Key]]] = {}  # by the identity of a test
-        self._rules: Counter[Key] = Counter()  # how many name a key
+        self._rules: dict[Key, int] = defaultdict(int)  # how many name a key
 
     def count(self, condition: Condition | None) -> None:
         match condition:
@@ -236,7 +236,8 @@ class _Clerk:
                     self.count(part)
             case _:
                 for keys in self._of(condition):
-                    self._rules.update(keys)
+                    for key in keys:
+                        self._rules[key] += 1
 
     def keys(self, condition: Condition | None) -> Keys:
         """The keys of a condition that the fewest rules share."""
@@ -254,9 +255,10 @@ class _Clerk:
                 return self._best(self._of(condition))
 
     def _of(self, test: Test) -> list[frozenset[Key]]:
-        if id(test) not in self._known:
-            self._known[id(test)] = _keys_of(test)
-        return self._known[id(test)]
+        found = self._known.get(id(test))
+        if found is None:
+            found = self._known[id(test)] = _keys_of(test)
+        return found
 
     def _best(self, known: Sequence[frozenset[Key]]) -> Keys:
         if len(known) > 1:

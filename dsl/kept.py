@@ -27,13 +27,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, overload
 
+from dsl import nodes
 from dsl.cache_folder import cache_folder, is_own
 from dsl.looks import Looks, decoded
-from dsl.nodes import Node
 from dsl.records import parts
 from dsl.scenarios import Scenario
 from dsl.script import Script
-from dsl.source import Source, Span
+from dsl.source import Source
 from dsl.table import Rule, RuleTable
 
 _DIGEST = hashlib.sha256().digest_size  # bytes before an entry, which tell whether it is whole
@@ -157,8 +157,8 @@ _Ways = dict[type, Callable[[Any], Any]]
 class _Writer:
     """Writes the parts of an entry, and gathers what they have in common: each has a number there.
 
-    Nodes are most of what there is. They are written flat, with the number of their source; and in rules that are
-    made of rows they are common.
+    Nodes are most of what there is. In rules that are made of rows they are common, and those of the script's own
+    rules are written with these alone.
     """
 
     def __init__(self, script: Script) -> None:
@@ -168,13 +168,15 @@ class _Writer:
         tables = [script.table, *(socket.table for socket in script.sockets.values())]
         bodies = Counter(id(rule.body) for table in tables for rule in table.rules if rule.turn)
         self._shared = {body for body, times in bodies.items() if times > 1}
-        plain: _Ways = dict.fromkeys(_subclasses(Node), self._node)
+        self._places = {id(rule.node): place for place, rule in enumerate(script.table.rules)}
         self._plain: _Ways = {
-            **plain, Source: self._source, Span: self._span, RuleTable: self._table, Script: self._script,
+            Source: self._source, RuleTable: self._table, Script: self._script,
             Scenario: self._scenario, _Later: lambda later: (_later, (later.data,)),
         }  # fmt: skip
-        self._in_rows: _Ways = {**self._plain, **dict.fromkeys(plain, self._common_node), Rule: self._row}
+        common = dict.fromkeys(_subclasses(nodes.Node), self._common_node)
+        self._in_rows: _Ways = {**self._plain, **common, Rule: self._row}
         self._in_pool: _Ways = {**self._plain, Scenario: _as_record}
+        self._in_items: _Ways = {**self._plain, nodes.Rule: self._written_rule}
 
     def script(self, script: Script) -> tuple[list[Source], bytes, bytes]:
         """The sources, what is common, and the script."""
@@ -192,16 +194,12 @@ class _Writer:
     def _source(self, source: Source) -> Any:
         return _source, (self._number(source, self.sources),)
 
-    def _span(self, span: Span) -> Any:
-        return _span, (self._number(span.source, self.sources), span.start, span.end)
-
-    def _node(self, node: Node) -> Any:
-        source, start, end = node.span
-        values = [getattr(node, name) for name in node.__struct_fields__ if name != "span"]
-        return _node, (type(node), self._number(source, self.sources), start, end, *values)
-
-    def _common_node(self, node: Node) -> Any:
+    def _common_node(self, node: nodes.Node) -> Any:
         return _common, (self._number(node, self.pool),)
+
+    def _written_rule(self, node: nodes.Rule) -> Any:
+        place = self._places.get(id(node))  # a rule of a socket, or of no rows, has none
+        return node.__reduce__() if place is None else (_written, (place,))
 
     def _scenario(self, scenario: Scenario) -> Any:
         return _common, (self._number(scenario, self.pool),)
@@ -220,13 +218,13 @@ class _Writer:
         return _table, (len(rules), written), {name: part for name, part in vars(table).items() if name != "rules"}
 
     def _script(self, script: Script) -> Any:
-        later = _Later(_pickled((script.items, script.tests), self._plain))
+        later = _Later(_pickled((script.items, script.tests), self._in_items))
         state = {name: part for name, part in vars(script).items() if name not in ("items", "tests", "looks")}
         return _script, (), {**state, "_later": later}
 
 
 class _Later(NamedTuple):
-    """What is made when it is asked for."""
+    """What is made when it is asked for, of the rules of the script's table."""
 
     data: bytes
 
@@ -253,10 +251,13 @@ def _pickled(part: Any, ways: _Ways) -> bytes:
 class _Reader(pickle.Unpickler):
     """Makes one part of an entry, from what all have in common. The functions below stand for its methods."""
 
-    def __init__(self, data: bytes, sources: Sequence[Source], pool: Sequence[Any]) -> None:
+    def __init__(
+        self, data: bytes, sources: Sequence[Source], pool: Sequence[Any], rules: Sequence[Rule] = ()
+    ) -> None:
         super().__init__(io.BytesIO(data))
         self._sources = sources
         self._pool = pool
+        self._rules = rules
 
     def find_class(self, module: str, name: str) -> Any:
         return getattr(self, f"make{name}") if module == __name__ else super().find_class(module, name)
@@ -264,11 +265,8 @@ class _Reader(pickle.Unpickler):
     def make_source(self, number: int) -> Source:
         return self._sources[number]
 
-    def make_span(self, source: int, start: int, end: int) -> Span:
-        return Span(self._sources[source], start, end)
-
-    def make_node(self, kind: type[Node], source: int, start: int, end: int, *values: Any) -> Node:
-        return kind(*values, span=Span(self._sources[source], start, end))
+    def make_written(self, place: int) -> nodes.Rule:
+        return self._rules[place].node
 
     def make_common(self, number: int) -> Any:
         return self._pool[number]
@@ -283,8 +281,8 @@ class _Reader(pickle.Unpickler):
         sources, pool = self._sources, self._pool
         return RuleTable(_Rules(count, groups, lambda data: _Reader(data, sources, pool).load()))
 
-    def make_later(self, data: bytes) -> Callable[[], Any]:
-        return _Reader(data, self._sources, self._pool).load
+    def make_later(self, data: bytes) -> Callable[[Sequence[Rule]], Any]:
+        return lambda rules: _Reader(data, self._sources, self._pool, rules).load()
 
     def make_script(self) -> Script:
         return Script.__new__(Script)
@@ -303,7 +301,7 @@ class _Stand:
         raise TypeError("only a reader can make this")
 
 
-_source, _span, _node, _common = _Stand("_source"), _Stand("_span"), _Stand("_node"), _Stand("_common")
+_source, _common, _written = _Stand("_source"), _Stand("_common"), _Stand("_written")
 _row, _table, _script, _later = _Stand("_row"), _Stand("_table"), _Stand("_script"), _Stand("_later")
 
 

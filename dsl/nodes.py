@@ -6,7 +6,6 @@ they stand: spans do not count.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 
 from dsl.records import Placed
@@ -521,14 +520,23 @@ def _inner(kind: type[Node]) -> tuple[str, ...]:
     return tuple(name for name in kind.__struct_fields__ if name not in plain)
 
 
-def walk(node: Node) -> Iterator[Node]:
-    """The node and all nodes in it, in the order in which they are written."""
-    stack = [node]
-    while stack:
-        node = stack.pop()
-        yield node
-        if _inner(type(node)):  # many have none
-            stack += children(node)[::-1]
+def walk(*roots: Node) -> list[Node]:
+    """The nodes and all nodes in them, in the order in which they are written. They are never nested deeply."""
+    found: list[Node] = []
+    for root in roots:
+        _gather(root, found)
+    return found
+
+
+def _gather(node: Node, found: list[Node]) -> None:
+    found.append(node)
+    for name in _inner(type(node)):
+        value = getattr(node, name)
+        if isinstance(value, tuple):
+            for each in value:
+                _gather(each, found)
+        elif value is not None:
+            _gather(value, found)
 
 
 def children(node: Node) -> list[Node]:
@@ -536,8 +544,8 @@ def children(node: Node) -> list[Node]:
     found: list[Node] = []
     for name in _inner(type(node)):
         value = getattr(node, name)
-        if isinstance(value, Node):
+        if isinstance(value, tuple):
+            found += value
+        elif value is not None:
             found.append(value)
-        elif isinstance(value, tuple):
-            found += [each for each in value if isinstance(each, Node)]
     return found

@@ -6,10 +6,13 @@ A script is hundreds of thousands of them, of some 170 classes. msgspec makes a 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 import msgspec
+from msgspec.structs import astuple
 from msgspec.structs import replace as changed
 
 __all__ = ["Placed", "Record", "changed", "parts"]
@@ -28,22 +31,30 @@ class Placed(msgspec.Struct, frozen=True):
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in _said(type(self)))
+        said = _said(type(self))
+        return bool(said(self) == said(other))
 
     def __hash__(self) -> int:
-        return hash((type(self), *(getattr(self, name) for name in _said(type(self)))))
+        kind = type(self)
+        return hash((kind, _said(kind)(self)))
 
     def __repr__(self) -> str:
-        said = ", ".join(f"{name}={getattr(self, name)!r}" for name in _said(type(self)))
+        said = ", ".join(f"{name}={getattr(self, name)!r}" for name in _fields_said(type(self)))
         return f"{type(self).__name__}({said})"
 
 
-@cache
-def _said(kind: type[msgspec.Struct]) -> tuple[str, ...]:
+def _fields_said(kind: type[msgspec.Struct]) -> tuple[str, ...]:
     """The fields that are no places."""
     return tuple(name for name in kind.__struct_fields__ if name not in _PLACES)
 
 
+@cache
+def _said(kind: type[msgspec.Struct]) -> Callable[[msgspec.Struct], Any]:
+    """Reads them: what a record says."""
+    names = _fields_said(kind)
+    return attrgetter(*names) if names else lambda record: ()
+
+
 def parts(record: msgspec.Struct) -> list[Any]:
     """The values of its fields."""
-    return [getattr(record, name) for name in record.__struct_fields__]
+    return list(astuple(record))

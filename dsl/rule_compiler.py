@@ -65,7 +65,7 @@ class RuleCompiler:
         self._conditions = conditions
         self._bodies = bodies
         self._diagnostics = diagnostics
-        self._performed: dict[int, Statement] = {}  # the bodies, by the identity of their rules
+        self._performed: dict[int, tuple[str, Statement]] = {}  # keys and bodies, by the identity of their rules
         self._broken: set[int] = set()  # the rules whose conditions have mistakes
         self._tables: dict[Path, data.Table | None] = {}
         self._files: dict[int, tuple[list[Row | Item], Keys] | None] = {}  # the rows of files, by `for each`
@@ -106,15 +106,14 @@ class RuleCompiler:
             guard = self._conditions.guard(parts, place.turns, place.state)
         except Invalid:
             self._broken.add(id(item))
-        key = key_of(item)
         is_first = id(item) not in self._performed
         if is_first:
             socket = place.socket or guard is None or only_on_sockets(guard)
             captures = guard.captures if guard else Captures(unknown=True)
-            self._body(item, changed(place, socket=socket), captures)
+            self._body(item, place, captures, socket=socket)
         if guard is None:
             return
-        body = self._performed[id(item)]
+        key, body = self._performed[id(item)]
         if not place.turns:
             self.rules.append(Rule(item, key, guard, body, place.scenario))
             self.specimens.append(self.rules[-1])
@@ -125,10 +124,10 @@ class RuleCompiler:
         if is_first:
             self.specimens.append(changed(rule, guard=self._conditions.veiled(guard), bound=(), turn="", row=""))
 
-    def _body(self, item: nodes.Rule, place: Place, captures: Captures) -> None:
-        names = frozenset(place.loops)
-        context = Context(key_of(item), captures, names, place.socket, place.scenario, place.loops)
-        self._performed[id(item)] = self._bodies.compile(item.body, context)
+    def _body(self, item: nodes.Rule, place: Place, captures: Captures, *, socket: bool) -> None:
+        key = key_of(item)
+        context = Context(key, captures, frozenset(place.loops), socket, place.scenario, place.loops)
+        self._performed[id(item)] = key, self._bodies.compile(item.body, context)
 
     # -- `for each`
 
@@ -142,7 +141,7 @@ class RuleCompiler:
                 if isinstance(node, nodes.ForEach):
                     loops = {**loops, node.variable.text: None}
                 if isinstance(node, nodes.Rule):
-                    self._body(node, changed(place, loops=loops, socket=True), Captures(unknown=True))
+                    self._body(node, changed(place, loops=loops), Captures(unknown=True), socket=True)
             return
         self._turns += len(rounds)
         if self._turns > MOST_TURNS or len(rounds) * self._inner_turns(item) > MOST_TURNS:

@@ -69,7 +69,7 @@ class Script:
         # Of a script that was kept compiled these are made when they are asked for: to serve it takes neither.
         if name not in ("items", "tests") or "_later" not in self.__dict__:
             raise AttributeError(f"a script has no {name!r}")
-        self.items, self.tests = self.__dict__["_later"]()
+        self.items, self.tests = self.__dict__["_later"](self.table.rules)
         return self.__dict__[name]
 
     def conversation(self, request: Request) -> str | None:

@@ -48,17 +48,19 @@ class Shadows:
         self._rules.append(rule)
         if rule.guard.nth or rule.guard.condition is None:
             return
-        fact = min(conjuncts(rule.guard.condition), key=self._crowded)
-        self._written[repr(fact)].append(number)
-        if isinstance(fact, Member) and is_exact(fact):
+        facts = list(conjuncts(rule.guard.condition))
+        fact = min(facts, key=self._crowded) if len(facts) > 1 else facts[0]
+        if isinstance(fact, Member) and is_exact(fact) and fact.values:
             for value in fact.values:
                 self._values[fact.tested, _key(value)].append(number)
-        elif isinstance(fact, TextTest):
+        elif isinstance(fact, TextTest) and fact.wanted:
             for wanted in [max(fact.wanted, key=len)] if fact.every else fact.wanted:
                 _insert(self._texts[fact.tested], _normalised(wanted), number)
         elif isinstance(fact, Matches):
+            self._written[repr(fact)].append(number)
             self._searches[fact.tested].append(number)
         else:
+            self._written[repr(fact)].append(number)
             for tested in {test.tested for test in tests(fact)}:
                 self._fields[tested].append(number)
 
@@ -90,16 +92,17 @@ class Shadows:
 
     def _likely(self, fact: Condition) -> Iterator[int]:
         """The rules that are filed under what this fact implies."""
-        yield from self._written.get(repr(fact), ())
         if isinstance(fact, Member) and is_exact(fact) and fact.values:
             value = fact.values[0]  # what follows must follow from each: so from the first
             yield from self._values.get((fact.tested, _key(value)), ())
             for text in texts_of(value):
                 yield from _parts(self._texts.get(fact.tested, {}), _normalised(text))
-        elif isinstance(fact, TextTest):
+        elif isinstance(fact, TextTest) and fact.wanted:
             for wanted in fact.wanted if fact.every else fact.wanted[:1]:
                 yield from _parts(self._texts.get(fact.tested, {}), _normalised(wanted))
-        elif isinstance(fact, Or):
+        else:
+            yield from self._written.get(repr(fact), ())
+        if isinstance(fact, Or):
             for part in conjuncts(fact.parts[0]):
                 yield from self._likely(part)
 

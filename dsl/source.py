@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from functools import cached_property
-from typing import NamedTuple
+
+import msgspec
 
 
 class Source:
@@ -16,7 +18,7 @@ class Source:
 
     @cached_property
     def _starts(self) -> list[int]:
-        return [0, *(at + 1 for at, character in enumerate(self.text) if character == "\n")]
+        return [0, *(found.end() for found in re.finditer("\n", self.text))]
 
     def locate(self, offset: int) -> tuple[int, int]:
         """The line and column of `offset`."""
@@ -33,7 +35,7 @@ class Source:
         return Span(self, start, end)
 
 
-class Span(NamedTuple):
+class Span(msgspec.Struct, frozen=True, gc=False):
     """The text from offset `start` up to, not including, `end`."""
 
     source: Source

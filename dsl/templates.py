@@ -26,8 +26,8 @@ LONGEST = 10_000_000  # characters; a template that multiplies texts is stopped 
 _BUILTINS = frozenset({"range", "dict", "cycler", "joiner", "namespace"})
 _MARKUP = re.compile(r"\{\{|\{%|\{#")
 _TAGS = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
-# Names alone, and text that is nothing but itself.
-_SIMPLE = re.compile(r"(?:[^{]++|\{\{ *[A-Za-z_][\w.]* *\}\})*+")
+# Tags that print, with no braces in them, and text that is nothing but itself.
+_SIMPLE = re.compile(r"(?:[^{]++|\{\{[^{}]*+\}\})*+")
 _GUARDS = (nodes.Filter, nodes.Test, nodes.Or, nodes.And, nodes.Not, nodes.CondExpr, nodes.If)
 _NO_SUCH = re.compile(r"No (filter|test) named '(\w+)'")
 _LOADERS = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
@@ -183,42 +183,11 @@ class Template:
     @cached_property
     def _read(self) -> _Names:
         if not self.typed and _SIMPLE.fullmatch(self.source):
-            tags = "".join(_TAGS.findall(self.source))
-            if tags != self.source:
-                try:
-                    return _names_of(tags)  # many templates differ but in the text around these
-                except BadTemplate:
-                    pass  # is found again below, on its line
-        try:
-            tree = self._parse()
-            loader = next(tree.find_all(_LOADERS), None)
-            if loader is not None:
-                raise BadTemplate("a template cannot load another", loader.lineno)
-            tested = {name for guard in tree.find_all(_GUARDS) for name in _tested(guard)}
-            needed = frozenset(meta.find_undeclared_variables(tree)) - _BUILTINS
-            guarded = {
-                id(part)
-                for guard in tree.find_all(_GUARDS)
-                for tested in _looked_at(guard)
-                for part in tested.find_all(nodes.Getattr)
-            }
-            read = [
-                part
-                for part in tree.find_all(nodes.Getattr)
-                if isinstance(part.node, nodes.Name) and part.node.name in needed and id(part) not in guarded
-            ]
-            methods = {id(call.node) for call in tree.find_all(nodes.Call)}
-            parts = frozenset((part.node.name, part.attr) for part in read)  # type: ignore[attr-defined]
-            called = frozenset((part.node.name, part.attr) for part in read if id(part) in methods)  # type: ignore[attr-defined]
-            return needed, frozenset(tested), parts, called
-        except jinja2.TemplateSyntaxError as error:
-            raise _in_our_words(error.message or "it cannot be parsed", error.lineno) from None
-        except RecursionError:
-            raise BadTemplate("it is nested too deeply", 1) from None
-        except BadTemplate:
-            raise
-        except ValueError as error:  # a number with too many digits
-            raise BadTemplate(str(error).split(";")[0], 1) from None
+            try:
+                return _names_of("".join(_TAGS.findall(self.source)))  # many differ but in the text around these
+            except BadTemplate:
+                pass  # is found again below, on its line
+        return _names_of(self.source, self.typed)
 
     def render(self, lookup: Lookup) -> Any:
         """The text that it gives, or, if typed, the value. `lookup` gives a name's value, or `MISSING`.
@@ -240,18 +209,6 @@ class Template:
                     return at.span()
         return 0, len(self.source)
 
-    def _parse(self) -> nodes.Template:
-        if not self.typed:
-            return _environment.parse(self.source)
-        # As `compile_expression` does: the inside of a tag accepts more (`-`, a bare tuple).
-        parser = Parser(_environment, self.source, state="variable")
-        expression = parser.parse_expression()
-        if not parser.stream.eos:
-            parser.fail(f"expected the end of the expression, got {parser.stream.current.value!r}")
-        tree = nodes.Template([nodes.Output([expression], lineno=1)], lineno=1)
-        tree.set_environment(_environment)
-        return tree
-
     @cached_property
     def _template(self) -> jinja2.Template:
         return _environment.from_string(self.source)
@@ -267,8 +224,50 @@ def is_filter(name: str) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _names_of(source: str) -> _Names:
-    return Template(source)._read
+def _names_of(source: str, typed: bool = False) -> _Names:
+    try:
+        tree = _parse(source, typed)
+        loader = next(tree.find_all(_LOADERS), None)
+        if loader is not None:
+            raise BadTemplate("a template cannot load another", loader.lineno)
+        tested = {name for guard in tree.find_all(_GUARDS) for name in _tested(guard)}
+        needed = frozenset(meta.find_undeclared_variables(tree)) - _BUILTINS
+        guarded = {
+            id(part)
+            for guard in tree.find_all(_GUARDS)
+            for tested in _looked_at(guard)
+            for part in tested.find_all(nodes.Getattr)
+        }
+        read = [
+            part
+            for part in tree.find_all(nodes.Getattr)
+            if isinstance(part.node, nodes.Name) and part.node.name in needed and id(part) not in guarded
+        ]
+        methods = {id(call.node) for call in tree.find_all(nodes.Call)}
+        parts = frozenset((part.node.name, part.attr) for part in read)  # type: ignore[attr-defined]
+        called = frozenset((part.node.name, part.attr) for part in read if id(part) in methods)  # type: ignore[attr-defined]
+        return needed, frozenset(tested), parts, called
+    except jinja2.TemplateSyntaxError as error:
+        raise _in_our_words(error.message or "it cannot be parsed", error.lineno) from None
+    except RecursionError:
+        raise BadTemplate("it is nested too deeply", 1) from None
+    except BadTemplate:
+        raise
+    except ValueError as error:  # a number with too many digits
+        raise BadTemplate(str(error).split(";")[0], 1) from None
+
+
+def _parse(source: str, typed: bool) -> nodes.Template:
+    if not typed:
+        return _environment.parse(source)
+    # As `compile_expression` does: the inside of a tag accepts more (`-`, a bare tuple).
+    parser = Parser(_environment, source, state="variable")
+    expression = parser.parse_expression()
+    if not parser.stream.eos:
+        parser.fail(f"expected the end of the expression, got {parser.stream.current.value!r}")
+    tree = nodes.Template([nodes.Output([expression], lineno=1)], lineno=1)
+    tree.set_environment(_environment)
+    return tree
 
 
 def _tested(guard: nodes.Node) -> Iterator[str]:

@@ -6,7 +6,7 @@ A file that only declares is a library, and one that is included may be one: wha
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 
 from dsl import nodes
 from dsl.diagnostics import Diagnostics
@@ -21,15 +21,20 @@ GROUP = re.compile(r"\(\?P?<([A-Za-z_]\w*)>")
 # A name in single braces, which is a template in other languages.
 BRACED = re.compile(r"(?<![{$])\$?\{ ?([a-z_]\w*) ?\}(?!\})")
 DOLLAR = re.compile(r"\$([a-z_]\w*)")
-_CONDITIONED = nodes.Rule | nodes.Given
+_CONDITIONED = (nodes.Rule, nodes.Given)
 
 
-def check_names(items: Sequence[nodes.Item], own: Source, diagnostics: Diagnostics) -> None:
-    """Report what the file `own` names and nothing of the script uses."""
-    used = {name for item in items for name in _used(item)}
-    for item in items:
-        if not isinstance(item, nodes.Let | nodes.LetWhen | nodes.Define) or item.span.source is not own:
-            continue
+def check_names(
+    items: Iterable[nodes.Item], written: Iterable[nodes.Node], own: Source, diagnostics: Diagnostics
+) -> None:
+    """Report what the file `own` names and nothing of the script uses. `written` are all its nodes."""
+    given = [
+        item
+        for item in items
+        if isinstance(item, nodes.Let | nodes.LetWhen | nodes.Define) and item.span.source is own
+    ]
+    used = {name for node in written for name in _used(node)} if given else set()
+    for item in given:
         if item.name.text not in used:
             help = "use it, or remove it"
             if isinstance(item, nodes.Define):
@@ -37,16 +42,22 @@ def check_names(items: Sequence[nodes.Item], own: Source, diagnostics: Diagnosti
             diagnostics.report("W413", f"`{item.name.text}` is never used", item.name.span, help=help)
 
 
-def check_captures(items: Iterable[nodes.Node], names: Names, diagnostics: Diagnostics) -> None:
-    """Report the groups of regular expressions that have a name which nothing under their condition uses."""
-    for item in items:
-        for node in _conditioned(item):
-            condition = node.condition
-            regexes = [] if condition is None else [each for each in nodes.walk(condition) if _is_named(each)]
-            if regexes:
-                wanted = _words_under(node, names)
-                for regex in regexes:
-                    _check_groups(regex, wanted, diagnostics)
+def check_captures(written: Iterable[nodes.Node], names: Names, diagnostics: Diagnostics) -> None:
+    """Report the groups of regular expressions that have a name which nothing under their condition uses.
+
+    `written` are the nodes of a script.
+    """
+    named = {id(node) for node in written if isinstance(node, nodes.Regex) and "(?" in node.pattern}
+    if not named:
+        return
+    for node in written:
+        if not isinstance(node, _CONDITIONED) or node.condition is None:
+            continue
+        regexes = [each for each in nodes.walk(node.condition) if id(each) in named]
+        if regexes:
+            wanted = _words_under(node, names)
+            for regex in regexes:
+                _check_groups(regex, wanted, diagnostics)
 
 
 def _check_groups(regex: nodes.Node, wanted: set[str], diagnostics: Diagnostics) -> None:
@@ -58,39 +69,23 @@ def _check_groups(regex: nodes.Node, wanted: set[str], diagnostics: Diagnostics)
             diagnostics.report("W414", f"`{group[1]}` is captured and never used", span, help=help)
 
 
-def _is_named(node: nodes.Node) -> bool:
-    return isinstance(node, nodes.Regex) and "(?" in node.pattern
-
-
-def _conditioned(item: nodes.Node) -> Iterator[nodes.Rule | nodes.Given]:
-    """The rules and `given`s in a declaration."""
-    return (node for node in nodes.walk(item) if isinstance(node, _CONDITIONED))
-
-
 def _words_under(node: nodes.Rule | nodes.Given, names: Names) -> set[str]:
     """The words in the templates of the bodies under a condition, of the blocks they use, and of all constants."""
     bodies: tuple[nodes.Node, ...] = (node.body,) if isinstance(node, nodes.Rule) else node.rules
     inside = [each for body in bodies for each in with_blocks(body, names)]
     constants = [let.value for let in names.constants.values()]
-    return {word for each in (*inside, *_all(constants)) for word in _template_words(each)}
+    return {word for each in (*inside, *nodes.walk(*constants)) for word in _template_words(each)}
 
 
-def _all(roots: Iterable[nodes.Node]) -> Iterator[nodes.Node]:
-    return (node for root in roots for node in nodes.walk(root))
-
-
-def _used(item: nodes.Item) -> Iterator[str]:
-    """The names that a declaration uses, and perhaps more: every word of a template may be one."""
-    for node in nodes.walk(item):
-        if isinstance(node, nodes.Reference):
-            yield node.text
-            yield node.path[0].text
-        elif isinstance(node, nodes.Field):
-            yield node.name.text
-        elif isinstance(node, nodes.Use):
-            yield node.block.text
-        else:
-            yield from _template_words(node)
+def _used(node: nodes.Node) -> Iterable[str]:
+    """The names that a node uses, and perhaps more: every word of a template may be one."""
+    if isinstance(node, nodes.Reference):
+        return node.text, node.path[0].text
+    if isinstance(node, nodes.Field):
+        return (node.name.text,)
+    if isinstance(node, nodes.Use):
+        return (node.block.text,)
+    return _template_words(node)
 
 
 def _template_words(node: nodes.Node) -> Iterable[str]:

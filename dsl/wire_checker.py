@@ -8,11 +8,15 @@ from dsl.facts import conjuncts, possible_words, tests
 from dsl.table import Rule
 
 _OUTPUT = (nodes.Reply, nodes.Chunk, nodes.Think, nodes.Call, nodes.Refuse, nodes.Raw, nodes.Comment)
+# What not every wire carries. Most rules have nothing of it.
+_WIRED = (nodes.Dialect, nodes.Raw, nodes.Comment, nodes.Status, nodes.Header, nodes.Fail)
 _TEXTS = (nodes.Reply, nodes.Chunk, nodes.Think, nodes.Call, nodes.Refuse)
 
 
 def check_wire(rule: Rule, diagnostics: Diagnostics, *, socket: bool = False) -> None:
     """Report the statements of a rule that do nothing where its condition, or the `socket` around it, has it."""
+    if not any(isinstance(node, _WIRED) for node in nodes.walk(rule.node.body)):
+        return
     endpoints = possible_words(rule.guard.condition, "endpoint")
     transports = {"websocket"} if socket else possible_words(rule.guard.condition, "transport")
     for node in nodes.walk(rule.node.body):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import dsl
 from dsl import Diagnostic, Script, ScriptError, kept
+from dsl.garbage import uncollected
 from dsl.looks import Looks, Stamp, stamp
 
 
@@ -63,6 +64,7 @@ def read(path: Path, *, index: bool) -> tuple[Script | None, Reading]:
     return script, Reading(stamped(script.looks), script.warnings)
 
 
+@uncollected()  # as a whole: after each of its steps all that it made would be looked through
 def _script(path: Path, index: bool) -> Script:
     script = kept.load(path)
     if script is not None:

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -266,8 +265,8 @@ class Output:
 
     def with_answer(self, answer: Answer) -> Output:
         """The same output of another answer, whose events say the same."""
-        changed = copy(self)
-        changed.answer = answer
+        changed = object.__new__(Output)
+        changed.__dict__ = self.__dict__ | {"answer": answer}
         return changed
 
     def settled(self) -> Output:

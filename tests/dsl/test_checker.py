@@ -55,6 +55,9 @@ def rules(*conditions: str) -> str:
         ('body.x is "a"', 'body.x is "a" and nth > 2'),
         ('tools has "f"', 'tools has "f" and stream'),
         ("user matches /a/i", "user matches /a/i and n > 1"),
+        ("user in []", "user in [] and stream"),
+        ("user contains all []", 'user contains "a"'),
+        ("user contains any []", "user contains any [] and stream"),
     ],
 )
 def test_shadowed(earlier: str, later: str) -> None:
