@@ -1,6 +1,6 @@
 """How long it takes to find the rule that answers, by the index and by asking one rule after the other.
 
-    .venv/bin/python bench/match.py [--most 100000] [--markdown]
+    .venv/bin/python -m bench.match [--most 100000] [--markdown]
 
 Tables of exact tests, of texts to be contained, of regular expressions, and of all three with what no index helps
 with between them. Each is asked for messages of 8 words and of 8,000; a third of them name a rule of the table.
@@ -39,7 +39,7 @@ class Measured(NamedTuple):
     table: str
     rules: int
     words: int
-    index: float
+    indexed: float
     linear: float
 
 
@@ -101,14 +101,14 @@ def main() -> None:
         print(f"{'table':10}{'rules':>9}{'words':>8}{'index µs':>11}{'linear µs':>14}")
         for each in measured(options.most):
             print(
-                f"{each.table:10}{each.rules:>9,}{each.words:>8,}{each.index:>11.1f}{each.linear:>14.1f}",
+                f"{each.table:10}{each.rules:>9,}{each.words:>8,}{each.indexed:>11.1f}{each.linear:>14.1f}",
                 flush=True,
             )
         return
     found = list(measured(options.most))
     print("| table | rules | 8 words: index, linear | 8,000 words: index, linear |\n|---|---|---|---|")
     for kind, rules in dict.fromkeys((each.table, each.rules) for each in found):
-        cells = [f"{each.index:,.0f} µs, {each.linear:,.0f} µs" for each in found if each[:2] == (kind, rules)]
+        cells = [f"{each.indexed:,.0f} µs, {each.linear:,.0f} µs" for each in found if each[:2] == (kind, rules)]
         print(f"| {kind} | {rules:,} | {' | '.join(cells)} |")
     sizes = [size for size in SIZES if size <= min(options.most, 10_000)]
     print("\n```mermaid\nxychart-beta")
@@ -116,7 +116,7 @@ def main() -> None:
     print(f'    x-axis "rules" [{", ".join(map(str, sizes))}]')
     print('    y-axis "µs"')
     for kind in TESTS:
-        line = [each.index for each in found if each.table == kind and each.words == 8 and each.rules in sizes]
+        line = [each.indexed for each in found if each.table == kind and each.words == 8 and each.rules in sizes]
         print(f"    line [{', '.join(f'{each:.0f}' for each in line)}]")
     print("```")
 

@@ -1,7 +1,7 @@
 """Clients that behave badly, beside clients whose streams must not suffer from them.
 
-    .venv/bin/python bench/streams.py vanish --streams 1000
-    .venv/bin/python bench/streams.py deaf --streams 100 --deaf 200
+    .venv/bin/python -m bench.streams vanish --streams 1000
+    .venv/bin/python -m bench.streams deaf --streams 100 --deaf 200
 
 `vanish`: so many paced streams, half of whose clients leave at random moments. `deaf`: so many paced streams
 beside clients that ask for a flood and never read. The streams begin within a second. Both serve
@@ -16,18 +16,25 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import random
-import re
 import statistics
-import subprocess
-import sys
-import threading
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from bench.serving import (
+    GUNICORN,
+    ROOT,
+    SERVE,
+    allow_many_files,
+    command,
+    files,
+    free_port,
+    memory,
+    percentile,
+    running,
+)
+
+SCRIPT = ROOT / "bench" / "paced.llmock"
 CHUNKS, INTERVAL = 150, 0.020
 MARK = b'"content":"tick "'
 
@@ -82,43 +89,6 @@ async def deaf(port: int) -> asyncio.StreamWriter:
     return writer
 
 
-def memory(pid: int) -> float:
-    """Resident memory in MB."""
-    text = Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+)", text)[1]) / 1024  # type: ignore[index]
-
-
-def files(pid: int) -> int:
-    return len(os.listdir(f"/proc/{pid}/fd"))
-
-
-def served(gunicorn: bool) -> tuple[subprocess.Popen[str], int, int]:
-    """A server, its port, and the process that serves."""
-    bin_folder = Path(sys.executable).parent
-    script = str(ROOT / "bench" / "paced.llmock")
-    if gunicorn:
-        command = [str(bin_folder / "gunicorn"), "-k", "geventwebsocket", "--bind", "127.0.0.1:0", "wsgi:app"]
-    else:
-        command = [str(bin_folder / "mockllm"), "serve", script, "--port", "0"]
-    environ = {**os.environ, "MOCKLLM_SCRIPT": script}
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    port, pid = 0, process.pid
-    assert process.stdout is not None
-    while not port or (gunicorn and pid == process.pid):
-        line = process.stdout.readline()
-        if not line:
-            raise SystemExit("the server did not start")
-        if found := re.search(r"127\.0\.0\.1:(\d+)", line):
-            port = int(found[1])
-        if found := re.search(r"Booting worker with pid: (\d+)", line):
-            pid = int(found[1])
-    # A line for each request: unread they would fill the pipe, and the server would wait for us.
-    threading.Thread(target=process.stdout.read, daemon=True).start()
-    return process, port, pid
-
-
 async def vanish(port: int, pid: int, streams: int) -> Figures:
     figures = Figures()
     asked = [
@@ -159,14 +129,16 @@ async def stop(task: asyncio.Task[float]) -> float:
 
 
 async def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("what", choices=["vanish", "deaf"])
     parser.add_argument("--streams", type=int, default=1000)
     parser.add_argument("--deaf", type=int, default=200)
     parser.add_argument("--gunicorn", action="store_true")
     options = parser.parse_args()
-    process, port, pid = served(options.gunicorn)
-    try:
+    allow_many_files()
+    port = free_port()
+    serve = command(GUNICORN if options.gunicorn else SERVE, SCRIPT, port)
+    with running(serve, port, MOCKLLM_SCRIPT=str(SCRIPT)) as pid:
         await stream(port, Figures(), None)  # what is loaded with the first request
         print(f"before   memory {memory(pid):.1f} MB, {files(pid)} open files")
         if options.what == "vanish":
@@ -175,12 +147,9 @@ async def main() -> None:
             figures = await beside_deaf(port, pid, options.streams, options.deaf)
         await asyncio.sleep(2)
         print(f"after    memory {memory(pid):.1f} MB, {files(pid)} open files")
-    finally:
-        process.terminate()
-        process.wait(10)
     late = sorted(value * 1000 for value in figures.lateness)
     print(f"streams  {len(figures.drift)} to their end, {figures.whole} of them whole")
-    told = [("p50", statistics.median(late)), ("p99", late[int(len(late) * 0.99)]), ("worst", late[-1])]
+    told = [("p50", percentile(late, 50)), ("p99", percentile(late, 99)), ("worst", late[-1])]
     print("lateness " + ", ".join(f"{name} {value:.2f} ms" for name, value in told))
     print(f"drift    median {statistics.median(figures.drift) * 1000:.2f} ms at the last chunk")
 

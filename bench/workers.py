@@ -1,7 +1,7 @@
 """How many requests a second several workers answer, with a state in Redis and without.
 
-    .venv/bin/python bench/workers.py
-    .venv/bin/python bench/workers.py --workers 1 2 8 --clients 64 --seconds 5
+    .venv/bin/python -m bench.workers
+    .venv/bin/python -m bench.workers --workers 1 2 8 --clients 64 --seconds 5
 
 Serves one rule that counts (`otherwise reply "Hello {{ nth }}."`) by `gunicorn -k geventwebsocket -w N wsgi:app`,
 and starts a Redis of its own. Each client keeps a connection and asks one request after the other; each has a
@@ -15,50 +15,15 @@ import argparse
 import asyncio
 import json
 import multiprocessing
-import os
 import shutil
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from bench.serving import GUNICORN, command, free_port, running
+
 SCRIPT = 'otherwise reply "Hello {{ nth }}."\n'
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
-@contextmanager
-def running(command: list[str], port: int, **environ: str) -> Iterator[None]:
-    """A process that listens on a port, and ends with all that it started."""
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env={**os.environ, **environ},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        for _ in range(600):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
-        yield
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 def request(session: str) -> bytes:
@@ -116,10 +81,9 @@ def main() -> None:
             for workers in asked.workers:
                 for state in ("memory", "redis"):
                     port = free_port()
-                    gunicorn = [sys.executable, "-m", "gunicorn", "-k", "geventwebsocket", "-w", str(workers)]
-                    command = [*gunicorn, "--bind", f"127.0.0.1:{port}", "wsgi:app"]
+                    serve = [*command(GUNICORN, script, port), "-w", str(workers)]
                     url = f"redis://127.0.0.1:{store}/0?prefix=w{workers}" if state == "redis" else ""
-                    with running(command, port, MOCKLLM_SCRIPT=str(script), MOCKLLM_STATE=url):
+                    with running(serve, port, MOCKLLM_SCRIPT=str(script), MOCKLLM_STATE=url):
                         for hot in (False, True):
                             rate = measure(port, asked.clients, asked.seconds, hot)
                             print(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 import gevent
+from gevent.hub import get_hub
 
 from mockllm.transports.clock import monotonic
 from mockllm.transports.watch import Outcome
@@ -17,7 +18,7 @@ Item = TypeVar("Item")
 
 
 class Lane(Generic[Item]):
-    """One lane, with a greenlet that lives only while there is something to answer.
+    """One lane, with a greenlet that lives from the first item to the end of the connection.
 
     Args:
         answer: answers one item. Its second argument is when the answer begins, on the monotonic clock: when the
@@ -29,12 +30,17 @@ class Lane(Generic[Item]):
         self._answer = answer
         self._waiting: deque[tuple[Item, float]] = deque()
         self._greenlet: gevent.Greenlet[[], None] | None = None
+        self._rests = False  # waits for an item
         self._player: SocketPlayer | None = None
+        self._hub = get_hub()
 
     def put(self, item: Item, arrived: float) -> None:
         self._waiting.append((item, arrived))
         if self._greenlet is None:
             self._greenlet = gevent.spawn(self._answer_all)
+        elif self._rests:
+            self._rests = False
+            self._hub.loop.run_callback(self._greenlet.switch)
 
     def play(self, player: SocketPlayer) -> Outcome:
         """Plays an answer of this lane, so that `stop` can end it."""
@@ -52,8 +58,11 @@ class Lane(Generic[Item]):
 
     def _answer_all(self) -> None:
         ended = 0.0
-        while self._waiting and not self._socket.closed:
+        while not self._socket.closed:
+            if not self._waiting:
+                self._rests = True
+                self._hub.switch()
+                continue
             item, arrived = self._waiting.popleft()
             self._answer(item, max(arrived, ended))
             ended = monotonic()
-        self._greenlet = None

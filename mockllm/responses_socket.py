@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import gevent
@@ -27,7 +27,7 @@ from dsl.error_defaults import INVALID_REQUEST
 from dsl.session_names import session_name
 from mockllm.apis import errors
 from mockllm.apis.answer import Answer
-from mockllm.apis.chat_request import parse
+from mockllm.apis.chat_request import LARGEST_KEPT, MOST_KEPT, parse
 from mockllm.apis.errors import ApiError
 from mockllm.apis.serialise import compact
 from mockllm.apis.validation import invalid_value, missing
@@ -91,7 +91,7 @@ class ResponsesConnection(SocketConnection):
         if isinstance(message, bytes):
             raise ApiError(400, "An event is a text frame, and this is a binary one.")
         data = message.encode()
-        frame = parse(data)
+        frame = _parsed(data) if len(data) <= LARGEST_KEPT else parse(data)
         if not isinstance(frame, dict):
             raise errors.not_json()
         kind = frame.get("type")
@@ -145,6 +145,9 @@ class ResponsesConnection(SocketConnection):
                 turn.keep(outcome)
             except ApiError as error:  # the answer has left, and cannot be continued
                 self.tell(error)
+
+
+_parsed = lru_cache(maxsize=MOST_KEPT)(parse)  # nobody changes what a client has sent
 
 
 def _unknown_event(kind: object) -> ApiError:

@@ -84,6 +84,11 @@ class Reader:
             mask = self._exactly(4)
             if opcode >= CLOSE:
                 return opcode, unmask(self._exactly(length), mask)
+            if final and opcode != CONTINUATION and length <= _PIECE:  # nearly all messages are such
+                data = unmask(self._exactly(length), mask)
+                return opcode, _text(data) if opcode == TEXT else data
+            if opcode != CONTINUATION:
+                self._open(opcode)
             self._payload(length, mask, final)
             if final:
                 return self._taken()
@@ -120,7 +125,7 @@ class Reader:
         return length
 
     def _begin(self, opcode: int, length: int) -> None:
-        """Makes ready for the payload of a data frame."""
+        """Checks that a data frame may come now."""
         if opcode == CONTINUATION:
             if self._message is None:
                 raise Failed(PROTOCOL_ERROR, "there is nothing to continue")
@@ -128,9 +133,12 @@ class Reader:
             raise Failed(PROTOCOL_ERROR, "a message begins before the last one has ended")
         if self._size + length > self._limit:
             raise Failed(TOO_BIG, f"a message may have {self._limit} bytes")
+
+    def _open(self, opcode: int) -> None:
+        """Makes ready for the pieces of a message."""
         if opcode == TEXT:
             self._message, self._decoder = io.StringIO(newline=""), _Utf8Decoder()
-        elif opcode == BINARY:
+        else:
             self._message, self._decoder = io.BytesIO(), None
 
     def _payload(self, length: int, mask: bytes, final: bool) -> None:
@@ -161,6 +169,13 @@ class Reader:
         if len(data) < count:
             raise EOFError
         return data
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Failed(INVALID_DATA, "the text is not UTF-8") from None
 
 
 def unmask(data: bytes, mask: bytes) -> bytes:
