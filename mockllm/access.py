@@ -19,8 +19,6 @@ from mockllm.apis import errors
 if TYPE_CHECKING:
     from flask import Request
 
-COOKIE = "mockllm_token"
-
 # What says that a proxy passes a request on, whatever else it says.
 _PROXIED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_REAL_IP", "HTTP_VIA")
 
@@ -60,13 +58,26 @@ class Access:
         """What the cookie of who knows the token holds."""
         return hmac.new(_bytes(self.token or ""), b"mockllm console", sha256).hexdigest()
 
+    @staticmethod
+    def cookie_name(environ: Mapping[str, Any]) -> str:
+        """What the cookie is called.
+
+        Browsers send a cookie to all ports of a host (RFC 6265, section 8.5). So each of several servers on a host
+        has one of a name of its own, and logging in to one does not log out of the other.
+        """
+        return f"mockllm_token_{environ.get('SERVER_PORT', '')}"
+
+    def sent_cookie(self, asked: Request) -> str:
+        """What the request has as its cookie; empty if there is none."""
+        return asked.cookies.get(self.cookie_name(asked.environ), "")
+
     def _has_token(self, asked: Request) -> bool:
         if self.token is None:
             return False
         scheme, _, text = asked.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and self._is_token(_sent(text)):
             return True
-        return hmac.compare_digest(_bytes(asked.cookies.get(COOKIE, "")), _bytes(self.cookie))
+        return hmac.compare_digest(_bytes(self.sent_cookie(asked)), _bytes(self.cookie))
 
     def _is_token(self, given: bytes) -> bool:
         return self.token is not None and hmac.compare_digest(given, _bytes(self.token))

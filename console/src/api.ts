@@ -108,7 +108,13 @@ export interface Session {
   answers: number;
   counters: Record<string, number>;
   memory: Record<string, unknown>;
-  scenarios: { name: string; by: string | null; state: string }[];
+  scenarios: {
+    name: string;
+    by: string | null;
+    state: string;
+    counters?: Record<string, number>;
+    memory?: Record<string, unknown>;
+  }[];
 }
 
 export interface TestRun {
@@ -118,7 +124,7 @@ export interface TestRun {
     name: string;
     passed: boolean;
     span: Span;
-    failure: { message: string; text: string; span: Span } | null;
+    failure: { message: string; label: string; notes: string[]; span: Span } | null;
   }[];
 }
 

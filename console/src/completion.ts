@@ -17,7 +17,12 @@ export function completion(catalogue: Catalogue): (context: CompletionContext) =
   }));
   const joining = ["and", "or"].map((name) => option(name, "keyword", ""));
   const statements = catalogue.statements.map(word);
-  const declarations = catalogue.declarations.map(word);
+  const declarations = catalogue.declarations.flatMap((each) => beginnings(each).map((name) => word({ ...each, name })));
+  const described = new Set([...statements, ...declarations].map((each) => each.label));
+  // What stands in a block of its own, such as `expect` in a test: last.
+  const others = catalogue.keywords
+    .filter((name) => !described.has(name))
+    .map((name) => ({ ...option(name, "keyword", ""), boost: -10 }));
   const words = new Map(catalogue.fields.map((field) => [field.name, field.words]));
 
   return (context) => {
@@ -39,10 +44,16 @@ export function completion(catalogue: Catalogue): (context: CompletionContext) =
     if (/\b(?:when|given|and|or|not|by)\s+\(?$/.test(head)) return fields;
     if (/\b(?:when|given|expect|and|or|not)\s+\(?[\w.-]+(?:\["[^"]*"\])?\s+$/.test(head))
       return [...operators, ...joining];
-    if (/^\s*$/.test(head)) return head === "" ? [...declarations, ...statements] : [...statements, ...declarations];
+    if (/^\s*$/.test(head)) return [...declarations, ...statements, ...others];
     if (/[{;]\s*$|"\s+$|\botherwise\s+$/.test(head)) return [...statements, ...joining];
     return explicit ? [...statements, ...fields] : null;
   }
+}
+
+/** The words with which a declaration may begin: `rule` and `when` of `[rule NAME] when CONDITION { … }`. */
+function beginnings({ name, shape }: Word): string[] {
+  const bare = shape.match(/^\[[^\]]*\]\s+([a-z]+)/)?.[1];
+  return bare === undefined ? [name] : [name, bare];
 }
 
 /** Whether the end of a line's beginning is within a text. */

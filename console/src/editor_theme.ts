@@ -45,6 +45,7 @@ const theme = EditorView.theme({
   ".cm-tooltip-autocomplete > ul": { fontFamily: "var(--mono)" },
   ".cm-tooltip-autocomplete > ul > li[aria-selected]": { backgroundColor: "var(--accent)", color: "var(--on-accent)" },
   ".cm-tooltip.cm-completionInfo": { padding: "8px 10px", fontFamily: "var(--sans)" },
+  ".cm-completionInfo code": { whiteSpace: "pre-wrap" },
   ".cm-diagnostic": { padding: "6px 10px", fontFamily: "var(--sans)", whiteSpace: "pre-wrap" },
   ".cm-diagnostic-error": { borderLeft: "3px solid var(--bad)" },
   ".cm-diagnostic-warning": { borderLeft: "3px solid var(--warn)" },

@@ -59,15 +59,21 @@ export function llmock(keywords: readonly string[]): LanguageSupport {
     if (stream.match(/^#.*/)) return "comment";
     const opening = stream.match(/^("""|''')[A-Za-z0-9_+-]*[ \t]*$/) as RegExpMatchArray | null;
     if (opening) {
+      state.expected = null;
       state.quotes = opening[1] as Quotes;
       return "string";
     }
     if (stream.eat('"')) {
+      state.expected = null;
       state.quotes = '"';
       return "string";
     }
-    if (stream.match(/^'[^']*'?/)) return "string";
+    if (stream.match(/^'[^']*'?/)) {
+      state.expected = null;
+      return "string";
+    }
     if (stream.match("{{")) {
+      state.expected = null;
       state.template = true;
       return "interpolation";
     }

@@ -1,5 +1,5 @@
 /** Small parts that the views share. */
-import { useSignal } from "@preact/signals";
+import { useSignal, type Signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 
@@ -40,6 +40,71 @@ export function Empty({ title, children }: { title: string; children?: Component
       <p class="empty-title">{title}</p>
       {children}
     </div>
+  );
+}
+
+/** A text with its title, to read and to copy. */
+export function Passage({ title, text, copied = text }: { title: string; text: string; copied?: string }) {
+  return (
+    <div class="section">
+      <div class="bar">
+        <h2>{title}</h2>
+        <span class="grow" />
+        <Copy text={() => copied} />
+      </div>
+      <pre class="body-text" tabIndex={0}>
+        {text}
+      </pre>
+    </div>
+  );
+}
+
+/** Words that a list is searched for; `/` goes to it. */
+export function Filter({ words, placeholder }: { words: Signal<string>; placeholder: string }) {
+  return (
+    <label class="grow">
+      <span class="hidden">Filter</span>
+      <input
+        type="search"
+        placeholder={placeholder}
+        value={words.value}
+        data-filter
+        onInput={(event) => (words.value = event.currentTarget.value)}
+      />
+    </label>
+  );
+}
+
+/** A button for what cannot be undone: it asks once more. */
+export function Sure(props: { label: ComponentChildren; confirm: string; class?: string; onSure: () => void }) {
+  const asked = useSignal(false);
+  const first = useRef<HTMLButtonElement>(null);
+  const keep = useRef<HTMLButtonElement>(null);
+  const began = useRef(false);
+  useEffect(() => {
+    if (began.current) (asked.value ? keep : first).current?.focus();
+    began.current = true;
+  }, [asked.value]);
+  if (!asked.value) {
+    return (
+      <button type="button" class={props.class} ref={first} onClick={() => (asked.value = true)}>
+        {props.label}
+      </button>
+    );
+  }
+  const sure = () => {
+    asked.value = false;
+    props.onSure();
+  };
+  return (
+    <span role="group" class="bar" aria-label={`${props.confirm}?`}>
+      <button type="button" class="small danger" onClick={sure}>
+        {props.confirm}
+      </button>
+      <button type="button" class="small" ref={keep} onClick={() => (asked.value = false)}>
+        Keep
+      </button>
+    </span>
   );
 }
 

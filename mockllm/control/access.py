@@ -22,7 +22,7 @@ from functools import partial
 
 from flask import Flask, Response, request
 
-from mockllm.access import COOKIE, Access, is_loopback
+from mockllm.access import Access, is_loopback
 from mockllm.control.bodies import is_json
 from mockllm.control.errors import ControlError
 
@@ -69,7 +69,7 @@ def _check(access: Access) -> None:
 
 def _check_origin() -> None:
     origin = request.headers.get("origin")
-    foreign = origin is not None and origin.partition("://")[2] != request.host
+    foreign = origin is not None and origin not in (f"http://{request.host}", f"https://{request.host}")
     site = request.headers.get("sec-fetch-site", "none")
     # Who follows a link from elsewhere to the console is welcome, and sends no request that changes anything.
     visits = request.headers.get("sec-fetch-mode") == "navigate" and request.method in _SAFE_METHODS
@@ -87,7 +87,7 @@ def _check_right(access: Access) -> None:
             "server with a token, in MOCKLLM_TOKEN, and send it as `Authorization: Bearer TOKEN`."
         )
         raise ControlError(401, message, "token_required", headers=challenge)
-    given = request.headers.get("authorization") or request.cookies.get(COOKIE)
+    given = request.headers.get("authorization") or access.sent_cookie(request)
     if given:
         raise ControlError(401, "This is not the server's token.", "wrong_token", headers=challenge)
     message = (

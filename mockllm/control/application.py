@@ -62,6 +62,9 @@ def _error(error: ApiError) -> Response:
 
 
 def _http_error(error: HTTPException) -> Response:
+    if request.environ.get("HTTP_UPGRADE", "").lower() == "websocket":
+        message = f"{request.path} is no WebSocket: the control API is asked over HTTP."
+        return _error(ControlError(400, message, "no_websocket"))
     match error.code:
         case 404:
             return _error(ControlError(404, f"There is nothing at {request.path}: see /-/docs.", "not_found"))

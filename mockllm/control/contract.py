@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import json
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any
+from urllib.parse import quote
 
 from flask import Flask, Response, jsonify
 from markupsafe import Markup, escape
@@ -93,13 +96,12 @@ def _operations(path: str, item: Json, tag: str) -> Iterator[Markup]:
         parameters = [*item.get("parameters", ()), *operation.get("parameters", ())]
         if parameters:
             yield Markup("<p>Parameters:")
-            yield _list((_named(each)["name"], _said(_named(each))) for each in parameters)
+            yield _list((_named(each)["name"], _placed(_named(each))) for each in parameters)
         body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
         if body:
             yield Markup("<p>Body:")
             yield _members(body["schema"])
-        if "example" in body:
-            yield Markup("<pre>{}</pre>").format(_curl(method, path, body["example"]))
+        yield Markup("<pre>{}</pre>").format(_curl(method, path, [_named(each) for each in parameters], body))
         answers = ((status, _answer(_named(each))) for status, each in operation["responses"].items())
         yield Markup("<p>Answers:")
         yield _list(answers)
@@ -135,11 +137,17 @@ def _members(schema: Json) -> Markup:
     needed = schema.get("required", ())
     told.append(
         _list(
-            (name, Markup("{}{}").format(_said(member), "" if name in needed else " Optional."))
+            (name, Markup("{}{}{}").format(_said(member), "" if name in needed else " Optional.", _within(member)))
             for name, member in schema.get("properties", {}).items()
         )
     )
     return Markup("").join(told)
+
+
+def _within(schema: Json) -> Markup:
+    """The members of what has no name of its own: an object, those of a list, one of several shapes."""
+    parts = [schema.get("items", schema), *schema.get("oneOf", ())]
+    return Markup("").join(_members(each) for each in parts if "properties" in each)
 
 
 def _said(part: Json) -> Markup:
@@ -165,13 +173,28 @@ def _kind(schema: Json) -> Markup:
     return Markup("{} of {}").format(told, _kind(schema["items"])) if "items" in schema else told
 
 
-def _curl(method: str, path: str, example: Any) -> str:
-    """The request by curl."""
-    import json
+def _placed(parameter: Json) -> Markup:
+    """What a parameter is, and where it stands."""
+    place = {"path": "In the path", "query": "In the query", "header": "A header"}[parameter["in"]]
+    return Markup("{}: {}").format(place, _said(parameter))
 
-    data = json.dumps(example, ensure_ascii=False).replace("'", "'\\''")
-    lines = [f"curl -X {method.upper()} http://127.0.0.1:8000{path}", "-H 'content-type: application/json'"]
-    return " \\\n  ".join([*lines, f"-d '{data}'"])
+
+def _curl(method: str, path: str, parameters: list[Json], body: Json) -> str:
+    """The request by curl: with what it needs, by the examples of the contract."""
+    query = []
+    for each in parameters:
+        if each.get("required"):
+            value = str(each["example"])
+            path = path.replace(f"{{{each['name']}}}", value)
+            query += [f"{each['name']}={quote(value)}"] if each["in"] == "query" else []
+    url = f"http://127.0.0.1:8000{path}{'?' if query else ''}{'&'.join(query)}"
+    streams = path.endswith("/live")
+    verb = [] if method == "get" else ["-X", method.upper()]
+    lines = [" ".join(["curl", *(["-N"] if streams else []), *verb, shlex.quote(url)])]
+    if "example" in body:
+        data = json.dumps(body["example"], ensure_ascii=False)
+        lines += ["-H 'content-type: application/json'", f"-d {shlex.quote(data)}"]
+    return " \\\n  ".join(lines)
 
 
 def _list(rows: Iterable[tuple[str, Markup]]) -> Markup:

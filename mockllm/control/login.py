@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, Response, jsonify, request
 
-from mockllm.access import COOKIE, Access
+from mockllm.access import Access
 from mockllm.control import bodies
 from mockllm.control.access import PREFIX
 from mockllm.control.errors import ControlError
@@ -28,13 +28,15 @@ def _login(access: Access) -> Response:
         raise ControlError(401, "This is not the server's token.", "wrong_token", "token")
     response = jsonify(_stands(access, True))
     if access.token is not None:
+        name = access.cookie_name(request.environ)
         response.set_cookie(
-            COOKIE, access.cookie, path=PREFIX, httponly=True, samesite="Strict", secure=request.is_secure
+            name, access.cookie, path=PREFIX, httponly=True, samesite="Strict", secure=request.is_secure
         )
     return response
 
 
 def _logout(access: Access) -> Response:
     response = jsonify(_stands(access, access.is_open(request.environ)))
-    response.delete_cookie(COOKIE, path=PREFIX, httponly=True, samesite="Strict", secure=request.is_secure)
+    name = access.cookie_name(request.environ)
+    response.delete_cookie(name, path=PREFIX, httponly=True, samesite="Strict", secure=request.is_secure)
     return response

@@ -85,9 +85,13 @@ def _told(mock: Mock, session: Session) -> dict[str, Any]:
         "name": session.name,
         "answers": session.count(ANSWERS),
         "counters": _counters(session),
-        "memory": {name: plain(value) for name, value in session.memory.items()},
+        "memory": _memory(session),
         "scenarios": [told for scenario in mock.script.scenarios for told in _states(scenario, session)],
     }
+
+
+def _memory(session: Session) -> dict[str, Any]:
+    return {name: plain(value) for name, value in session.memory.items()}
 
 
 def _counters(session: Session) -> dict[str, int]:
@@ -104,9 +108,10 @@ def _counters(session: Session) -> dict[str, int]:
 
 
 def _states(scenario: Scenario, session: Session) -> Iterator[dict[str, Any]]:
-    """The state of a scenario; of one `by` a field, for each of its values that has come."""
+    """The state of a scenario; of one `by` a field, for each of its values that has come, with its memory."""
     homes: list[tuple[str | None, Session]] = [(None, session)]
     if scenario.by is not None:
         homes = [(value, part) for (name, value), part in session.parts.items() if name == scenario.name]
     for by, home in homes:
-        yield {"name": scenario.name, "by": by, "state": home.state(scenario.name) or scenario.states[0]}
+        told = {"name": scenario.name, "by": by, "state": home.state(scenario.name) or scenario.states[0]}
+        yield told if by is None else told | {"counters": _counters(home), "memory": _memory(home)}

@@ -32,6 +32,9 @@ _SUFFIX = ".llmock"
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")  # a label of the domain name system
 _MODE = 0o644
 
+# How the paths of the mocked API begin. A mock of such a name would answer for the one at the root.
+_PATHS = frozenset(("v1", "chat", "responses", "conversations", "embeddings", "models"))
+
 
 class Store:
     """The scripts of `mocks`, for the thread that serves."""
@@ -117,6 +120,8 @@ class Store:
         known = self.mocks.by_name.get(name.lower())
         if known is None and not name:
             raise conflict("This server has no mock at the root.")
+        if known is None and self.mocks.root is not None and name.lower() in _PATHS:
+            raise conflict(f"`/{name}` is a path of the mock at the root: call the new one something else.")
         if create and known is not None:
             raise conflict(f"There is a mock `{known.name}` already.")
         file = self.file(name)

@@ -19,6 +19,7 @@ from tests.control.serving import error, in_memory, say, serving
 from tests.server.harness import CHECKOUT, Kind, Served, running, tool
 
 TOKEN = "a-token-that-is-long-enough"
+COOKIE = "mockllm_token_PORT"
 WITH_TOKEN = {"authorization": f"Bearer {TOKEN}"}
 SCRIPT = CHECKOUT / "examples" / "quickstart.llmock"
 
@@ -56,6 +57,10 @@ def guarded(guarding: httpx.Client) -> httpx.Client:
         "null",
         "http://127.0.0.1:{port}.evil.example",
         "http://evil.example/127.0.0.1:{port}",
+        "http://127.0.0.1:{port}@evil.example",
+        "http://127.0.0.1:{port}/",
+        "evil://127.0.0.1:{port}",
+        "127.0.0.1:{port}",
         "chrome-extension://abcdef",
         "",
     ],
@@ -91,6 +96,23 @@ def test_a_body_that_a_page_may_send_without_asking(client: httpx.Client, kind: 
     assert error(chunked) == (415, "not_json")
 
 
+@pytest.mark.parametrize("path", ["/-/journal/live", "/-/mocks", "/-/", "/-/nothing"])
+def test_a_web_socket_is_opened_for_nobody(client: httpx.Client, guarded: httpx.Client, path: str) -> None:
+    """No page asks before it opens one, and it gets to read what it says."""
+
+    def refused(asked: httpx.Client, **headers: str) -> int:
+        url = f"ws://127.0.0.1:{asked.base_url.port}{path}"
+        with pytest.raises(InvalidStatus) as found:
+            connect(url, proxy=None, additional_headers=headers)
+        status: int = found.value.response.status_code
+        return status
+
+    assert refused(client, origin="https://evil.example") == 403
+    assert refused(client, origin=f"http://127.0.0.1:{client.base_url.port}") in (400, 404)
+    assert refused(client) in (400, 404)
+    assert refused(guarded) in (400, 401, 404)
+
+
 def test_no_page_is_permitted(client: httpx.Client) -> None:
     asked = {"origin": "https://evil.example", "access-control-request-method": "PUT"}
     for answer in (client.options("/-/mocks/-", headers=asked), client.get("/-/mocks", headers=asked)):
@@ -119,12 +141,31 @@ def test_what_is_answered_is_sealed(client: httpx.Client) -> None:
         "evil",
         "10.0.0.1:8000",
         "[::ffff:a00:1]",
+        "0.0.0.0",
+        "127.1",
+        "2130706433",
     ],
 )
 @pytest.mark.parametrize("path", ["/-/journal", "/-/mocks", "/-/healthy", "/-/login"])
 def test_a_name_that_only_resolves_to_this_machine(client: httpx.Client, host: str, path: str) -> None:
     own = {"host": host, "origin": f"http://{host}"}
     assert error(client.get(path, headers=own)) == (403, "foreign_host")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example:127.0.0.1",
+        "127.0.0.1@evil.example",
+        "evil.example, 127.0.0.1",
+        "evil.example/.localhost",
+        "evil.example .localhost",
+        "evil.example#.localhost",
+        "",
+    ],
+)
+def test_what_is_no_name_at_all(client: httpx.Client, host: str) -> None:
+    assert error(client.get("/-/journal", headers={"host": host})) == (403, "foreign_host")
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "alpha.localhost", "127.0.0.1", "[::1]:80"])
@@ -167,14 +208,15 @@ def test_what_is_loopback(address: str, loopback: bool) -> None:
         ({"authorization": f"Bearer {TOKEN}x"}, "wrong_token"),
         ({"authorization": "Bearer"}, "wrong_token"),
         ({"authorization": "Bearer \xe9"}, "wrong_token"),
-        ({"cookie": f"mockllm_token={TOKEN}"}, "wrong_token"),
-        ({"cookie": "mockllm_token="}, "token_required"),
-        ({"cookie": 'mockllm_token="\\377"'}, "wrong_token"),
+        ({"cookie": f"{COOKIE}={TOKEN}"}, "wrong_token"),
+        ({"cookie": f"{COOKIE}="}, "token_required"),
+        ({"cookie": f'{COOKIE}="\\377"'}, "wrong_token"),
         ({"x-forwarded-for": "127.0.0.1"}, "token_required"),
     ],
 )
 def test_without_the_token(guarded: httpx.Client, headers: dict[str, str], code: str) -> None:
-    sent = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    port = str(guarded.base_url.port)
+    sent = [(name.encode(), value.replace("PORT", port).encode("latin-1")) for name, value in headers.items()]
     for method, path in (
         ("GET", "/-/mocks"),
         ("PUT", "/-/mocks/-"),
@@ -237,8 +279,25 @@ def test_a_cookie_in_exchange(guarded: httpx.Client) -> None:
 
 
 def test_a_cookie_of_another_token(guarded: httpx.Client) -> None:
-    guarded.cookies.set("mockllm_token", Access(token="another").cookie)
+    guarded.cookies.set(f"mockllm_token_{guarded.base_url.port}", Access(token="another").cookie)
     assert error(guarded.get("/-/mocks")) == (401, "wrong_token")
+
+
+def test_servers_side_by_side() -> None:
+    """A browser sends a cookie to all ports of a host: who logs in to one is not logged out of the other."""
+    with (
+        serving(in_memory(), Access(token="one")) as one,
+        serving(in_memory(), Access(token="other")) as other,
+    ):
+        browser = httpx.Cookies()
+        for client, token in ((one, "one"), (other, "other")):
+            browser.update(client.post("/-/login", json={"token": token}).cookies)
+        for client in (one, other):
+            client.cookies = browser
+            assert client.get("/-/mocks").status_code == 200
+        assert one.post("/-/logout").status_code == 200
+        assert error(one.get("/-/mocks"))[0] == 401
+        assert other.get("/-/mocks").status_code == 200
 
 
 def test_what_listens_elsewhere_is_closed_without_a_token() -> None:

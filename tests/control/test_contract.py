@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from html import unescape
 from typing import Any
 
 import httpx
@@ -15,6 +17,7 @@ from mockllm.access import Access
 from mockllm.control.application import create
 from mockllm.control.contract import contract
 from mockllm.metrics import Metrics
+from tests.control.curl import curl
 from tests.control.serving import SCRIPT, in_folder, in_memory, say, serving
 
 CONTRACT = contract()
@@ -192,6 +195,26 @@ def test_the_page_asks_nobody_else(client: httpx.Client) -> None:
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert "<script" not in page.text and "src=" not in page.text and "https://" not in page.text
     assert all(operation["operationId"] in page.text for _, operation in described())
+
+
+def commands() -> list[str]:
+    with serving(in_memory()) as client:
+        page = client.get("/-/docs").text
+    return [unescape(each) for each in re.findall(r"<pre>(curl .*?)</pre>", page, re.DOTALL)]
+
+
+@pytest.mark.parametrize("command", [each for each in commands() if "/live" not in each])
+def test_the_commands_of_the_page_do_as_they_stand(client: httpx.Client, command: str) -> None:
+    """On a server with a mock at the root and another one, which has been asked."""
+    if "POST http://127.0.0.1:8000/-/mocks " not in command:
+        assert client.post("/-/mocks", json={"name": "hello", "script": SCRIPT}).status_code == 201
+    say(client, "hello", "/hello")
+    answer = curl(client, command)
+    assert answer.status_code in (200, 201, 204), answer.text
+
+
+def test_each_operation_has_a_command() -> None:
+    assert len(commands()) == len(operations())
 
 
 def described() -> Iterator[tuple[str, Any]]:

@@ -7,14 +7,13 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
+from tests.control.curl import URL, curl
 from tests.control.serving import in_folder, serving
 from tests.server.harness import CHECKOUT
 
 DOCUMENT = (CHECKOUT / "docs" / "control.md").read_text("utf-8")
-URL = "http://127.0.0.1:8000"
 
 
 def blocks(language: str) -> list[str]:
@@ -29,28 +28,6 @@ def commands() -> Iterator[tuple[str, str]]:
             yield command, shown
 
 
-def curl(client: httpx.Client, command: str) -> str:
-    """What a curl command gets, read as curl reads it."""
-    words = iter(shlex.split(command)[1:])
-    method = url = None
-    headers: dict[str, str] = {}
-    content: bytes | None = None
-    for word in words:
-        if word == "-X":
-            method = next(words)
-        elif word == "-H":
-            name, _, value = next(words).partition(": ")
-            headers[name] = value
-        elif word == "-d":
-            content, method = next(words).encode(), method or "POST"
-        elif word == "-T":
-            content, method = Path(next(words)).read_bytes(), method or "PUT"
-        else:
-            assert word.startswith(URL) and url is None, word
-            url = word.removeprefix(URL)
-    return client.request(method or "GET", url or "", headers=headers, content=content).text
-
-
 def test_the_commands_print_what_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "mocks"
@@ -62,7 +39,7 @@ def test_the_commands_print_what_is_shown(tmp_path: Path, monkeypatch: pytest.Mo
                 text, _, file = command.removeprefix("echo ").partition(" > ")
                 Path(file).write_text(f"{shlex.split(text)[0]}\n")
                 continue
-            printed = curl(client, command).replace(str(client.base_url).rstrip("/"), URL)
+            printed = curl(client, command).text.replace(str(client.base_url).rstrip("/"), URL)
             printed = printed.replace(f"localhost:{client.base_url.port}", "localhost:8000")
             pattern = ".*".join(re.escape(part) for part in shown.rstrip("\n").split("…"))
             assert re.match(pattern, printed, re.DOTALL), f"{command}\n{printed}"

@@ -381,6 +381,14 @@ def test_in_memory() -> None:
         assert client.delete("/-/mocks/beta").status_code == 204
 
 
+@pytest.mark.parametrize("name", ["v1", "V1", "chat", "responses", "models", "embeddings", "conversations"])
+def test_no_mock_takes_the_paths_of_the_one_at_the_root(name: str) -> None:
+    with serving(in_memory(ONE)) as client:
+        assert error(client.post("/-/mocks", json={"name": name, "script": TWO})) == (409, "conflict")
+        assert error(client.put(f"/-/mocks/{name}", json={"script": TWO})) == (409, "conflict")
+        assert said(say(client, "x")) == "One."
+
+
 def test_one_file(tmp_path: Path) -> None:
     file = tmp_path / "faq.llmock"
     file.write_text(ONE)

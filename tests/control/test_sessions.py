@@ -16,6 +16,7 @@ scenario order by body.metadata.id {
     state open {
         when user is "go" {
             reply "Going."
+            remember said = "{{ user }}"
             go shipped
         }
     }
@@ -87,11 +88,16 @@ def test_scenarios_by_a_field() -> None:
     with serving(in_memory(BY)) as client:
         state = {"scenario": "order", "state": "shipped", "by": "7"}
         put = client.put(f"{SESSION}/state", params={"name": "default"}, json=state)
-        assert put.json()["scenarios"] == [{"name": "order", "by": "7", "state": "shipped"}]
+        told = {"name": "order", "by": "7", "state": "shipped", "counters": {}, "memory": {}}
+        assert put.json()["scenarios"] == [told]
         body = {"model": "m", "messages": [{"role": "user", "content": "go"}]}
         for id, text in (("7", "Gone."), ("8", "Going.")):
             answer = client.post("/v1/chat/completions", json=body | {"metadata": {"id": id}})
             assert said(answer) == text
+        session = client.get(SESSION, params={"name": "default"}).json()
+        seven, eight = session["scenarios"]
+        assert session["memory"] == seven["memory"] == {} and eight["memory"] == {"said": "go"}
+        assert list(eight["counters"].values()) == [1]
         del state["by"]
         assert error(client.put(f"{SESSION}/state", params={"name": "default"}, json=state))[0] == 400
 

@@ -4,7 +4,7 @@ import { useEffect } from "preact/hooks";
 import { type Entry, type Mock } from "../api";
 import { type Frame } from "../exchange";
 import { decode, parsed, said } from "../frames";
-import { Choice, Copy, Empty, shownJson, time, Windowed } from "../parts";
+import { Choice, Copy, Empty, Passage, shownJson, time, Windowed } from "../parts";
 import { testBlock } from "../test_block";
 import { Timeline } from "../timeline";
 import { entriesOf, exchange, user, verdict } from "../trial";
@@ -148,7 +148,7 @@ function Frames(props: { frames: readonly Frame[]; late: readonly number[]; chos
           text={() => frames.map((each) => each.raw).join(frames[0]?.raw.endsWith("\n") ? "" : "\n")}
         />
       </div>
-      <div class="frames">
+      <div class="frames" style={{ "--rows": rows.length }}>
         <Windowed
           label="Frames"
           items={rows}
@@ -167,16 +167,11 @@ function Frames(props: { frames: readonly Frame[]; late: readonly number[]; chos
         />
       </div>
       {shown && (
-        <div class="section">
-          <div class="bar">
-            <h2>Frame {chosen.value + 1}</h2>
-            <span class="grow" />
-            <Copy text={() => shown.frame.raw} />
-          </div>
-          <pre class="body-text" tabIndex={0}>
-            {decoded.value ? pretty(shown.frame.data) : shown.frame.raw}
-          </pre>
-        </div>
+        <Passage
+          title={`Frame ${chosen.value + 1}`}
+          text={decoded.value ? pretty(shown.frame.data) : shown.frame.raw}
+          copied={shown.frame.raw}
+        />
       )}
     </>
   );

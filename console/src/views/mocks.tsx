@@ -1,7 +1,7 @@
 /** Which mocks there are, where they are, and how they are asked; a new one is made here. */
 import { useSignal } from "@preact/signals";
 import { api, mockPath, Refused, type Mock, type MockSummary } from "../api";
-import { Choice, Copy, Empty } from "../parts";
+import { Choice, Copy, Empty, Sure } from "../parts";
 import { SNIPPETS } from "../snippets";
 import { attempt, basePath, called, go, link, mocks, refreshMocks, served } from "../store";
 
@@ -49,7 +49,7 @@ function NewMock() {
         <label class="grow">
           <span class="hidden">Name of a new mock</span>
           <input
-            placeholder="Name of a new mock: letters, digits, hyphens"
+            placeholder="Name of a new mock"
             value={name.value}
             maxLength={63}
             autocomplete="off"
@@ -74,6 +74,10 @@ function NewMock() {
   );
 }
 
+const WHERE = [
+  ["path", "by path"],
+  ["subdomain", "by subdomain"],
+] as const;
 const SHOWN = Object.keys(SNIPPETS).map((each) => [each, each] as const);
 
 function MockCard({ mock }: { mock: MockSummary }) {
@@ -82,7 +86,9 @@ function MockCard({ mock }: { mock: MockSummary }) {
     ["Path", mock.base_urls.path],
     ["Subdomain", mock.base_urls.subdomain],
   ] as const;
-  const snippet = (kind: string) => SNIPPETS[kind]!(mock.base_urls.path);
+  const by = useSignal<"path" | "subdomain">("path");
+  const base = (by.value === "subdomain" && mock.base_urls.subdomain) || mock.base_urls.path;
+  const snippet = (kind: string) => SNIPPETS[kind]!(base);
   return (
     <section class="card mock" aria-label={called(mock.name)}>
       <div class="bar">
@@ -119,6 +125,14 @@ function MockCard({ mock }: { mock: MockSummary }) {
           options={SHOWN}
           onChange={(kind) => (shown.value = kind)}
         />
+        {shown.value && mock.base_urls.subdomain && (
+          <Choice
+            label={`Where to ask ${called(mock.name)}`}
+            value={by.value}
+            options={WHERE}
+            onChange={(to) => (by.value = to)}
+          />
+        )}
         {shown.value && <Copy text={() => snippet(shown.value!)} label={`Copy ${shown.value}`} />}
       </div>
       {shown.value && (
@@ -131,29 +145,18 @@ function MockCard({ mock }: { mock: MockSummary }) {
 }
 
 function Delete({ mock }: { mock: MockSummary }) {
-  const sure = useSignal(false);
   const remove = () =>
     attempt(async () => {
       await api("DELETE", mockPath(mock.id));
       await refreshMocks();
     });
-  if (!sure.value) {
-    return (
-      <button type="button" class="small quiet" onClick={() => (sure.value = true)}>
-        Delete<span class="hidden"> {basePath(mock)}</span>
-      </button>
-    );
-  }
-  return (
-    <span role="group" class="bar" aria-label={`Delete ${mock.name}?`}>
-      <button type="button" class="small danger" onClick={remove}>
-        Delete {mock.stored ? `${mock.name}.llmock` : mock.name} for good
-      </button>
-      <button type="button" class="small" ref={(button) => button?.focus()} onClick={() => (sure.value = false)}>
-        Keep
-      </button>
-    </span>
+  const label = (
+    <>
+      Delete<span class="hidden"> {basePath(mock)}</span>
+    </>
   );
+  const confirm = `Delete ${mock.stored ? `${mock.name}.llmock` : mock.name} for good`;
+  return <Sure label={label} confirm={confirm} class="small quiet" onSure={remove} />;
 }
 
 export function plural(count: number, noun: string): string {

@@ -3,7 +3,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { api, type Entry, type Performance, type Trace, type Verdict } from "../api";
 import { entries, version } from "../journal";
-import { Copy, shortPlace, shownJson, time } from "../parts";
+import { Passage, shortPlace, shownJson, time } from "../parts";
 import { attempt, go, idOf } from "../store";
 import { Timeline } from "../timeline";
 import { plural } from "./mocks";
@@ -85,9 +85,9 @@ function Detail(props: { entry: Entry; trace: Trace | string | null; onCompare: 
         </div>
       )}
       <Why entry={entry} trace={trace} />
-      <Shown title="Request" text={shownJson(entry.body ?? null)} />
+      <Passage title="Request" text={shownJson(entry.body ?? null)} />
       <Answer entry={entry} />
-      <Shown
+      <Passage
         title="Headers"
         text={shownJson({ ...entry.headers, ...(hasAny(entry.query) && { "(query)": entry.query }) })}
       />
@@ -112,21 +112,6 @@ function outcomeText({ outcome, took }: Entry): string {
   if (outcome === null) return "not yet: the answer is under way";
   const at = outcome === "left" && took !== null ? ` after ${time(took * 1000)}` : "";
   return (OUTCOMES[outcome] ?? outcome) + at;
-}
-
-function Shown({ title, text }: { title: string; text: string }) {
-  return (
-    <div class="section">
-      <div class="bar">
-        <h2>{title}</h2>
-        <span class="grow" />
-        <Copy text={() => text} />
-      </div>
-      <pre class="body-text" tabIndex={0}>
-        {text}
-      </pre>
-    </div>
-  );
 }
 
 // -- why ----------------------------------------------------------------------------------------------------------
@@ -214,26 +199,17 @@ function Answer({ entry }: { entry: Entry }) {
   const text = again.value?.frames
     .map(({ data, encoding }) => (encoding === "utf-8" ? data : `(base64) ${data}`))
     .join("\n");
+  if (text !== undefined) return <Passage title="Answer" text={text} />;
   return (
     <div class="section">
       <div class="bar">
         <h2>Answer</h2>
         <span class="grow" />
-        {text === undefined ? (
-          <button type="button" class="small" onClick={perform}>
-            Give it again by its seed
-          </button>
-        ) : (
-          <Copy text={() => text} />
-        )}
+        <button type="button" class="small" onClick={perform}>
+          Give it again by its seed
+        </button>
       </div>
-      {text === undefined ? (
-        <p class="muted">Answers are not kept. The seed gives it again; nothing moves by that.</p>
-      ) : (
-        <pre class="body-text" tabIndex={0}>
-          {text}
-        </pre>
-      )}
+      <p class="muted">Answers are not kept. The seed gives it again; nothing moves by that.</p>
     </div>
   );
 }

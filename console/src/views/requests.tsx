@@ -1,10 +1,10 @@
 /** The journal as it grows; of each request what it was, what came of it and why. Two can be compared. */
 import { signal, useSignal } from "@preact/signals";
-import { useEffect, useMemo } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { api, type Entry } from "../api";
 import { Diff } from "../diff";
 import { entries, version } from "../journal";
-import { Choice, Empty, shortPlace, time, Windowed } from "../parts";
+import { Choice, Empty, Filter, shortPlace, time, Windowed } from "../parts";
 import { attempt, called, go, idOf, mocks, named } from "../store";
 import { Opened, tone } from "./request";
 
@@ -28,20 +28,24 @@ export function Requests() {
     pair.value = first.value < id ? [first.value, id] : [id, first.value];
     first.value = null;
   };
+  const beside = pair.value !== null ? "pair" : opened !== null && first.value === null ? "opened" : null;
+  // Who closes what stands beside the list goes on in the list.
+  const before = useRef(beside);
+  useEffect(() => {
+    if (before.current !== null && beside === null) document.querySelector<HTMLElement>("[role=listbox]")?.focus();
+    before.current = beside;
+  }, [beside]);
+  const onKey = (event: KeyboardEvent) => {
+    if (event.key !== "Escape" || (event.target as HTMLElement).closest("input, select")) return;
+    if (pair.value !== null) pair.value = null;
+    else if (first.value !== null) first.value = null;
+    else if (opened !== null) go("requests");
+  };
   return (
-    <div class={(opened !== null && first.value === null) || pair.value ? "split requests opened" : "split requests"}>
+    <div class={beside === null ? "split requests" : "split requests opened"} onKeyDown={onKey}>
       <section class="pane" aria-label="Journal">
         <div class="bar">
-          <label class="grow">
-            <span class="hidden">Filter</span>
-            <input
-              type="search"
-              placeholder="Filter: rule, path, session, model, status"
-              value={words.value}
-              data-filter
-              onInput={(event) => (words.value = event.currentTarget.value)}
-            />
-          </label>
+          <Filter words={words} placeholder="Filter: rule, path, session, model, status" />
           {(mocks.value?.length ?? 0) > 1 && (
             <label>
               <span class="hidden">Mock</span>
@@ -108,7 +112,7 @@ export function Requests() {
         </div>
       </section>
       {pair.value && <Compared key={pair.value.join()} ids={pair.value} />}
-      {!pair.value && first.value === null && opened !== null && (
+      {beside === "opened" && opened !== null && (
         <Opened key={opened} id={opened} onCompare={() => (first.value = opened)} />
       )}
     </div>
@@ -139,9 +143,9 @@ function Row({ entry }: { entry: Entry }) {
       <span class="clip">
         {entry.miss ? <span class="bad">no rule</span> : (entry.rule ?? (entry.place ? shortPlace(entry.place) : "–"))}
       </span>
-      <span class="clip muted">
+      <span class="clip muted" title={entry.path}>
         {entry.mock && `/${entry.mock}`}
-        {entry.path}
+        {entry.path.replace(/^\/v1(?=\/)/, "")}
       </span>
       <span class="clip muted wide">{entry.session}</span>
       <span class="number muted">{ended(entry)}</span>

@@ -145,6 +145,8 @@ function ScriptOf({ whole }: { whole: Mock }) {
   };
 
   const errors = found.value.filter((each) => each.severity === "error").length;
+  const warnings = found.value.length - errors;
+  const mistakes = [errors && plural(errors, "error"), warnings && plural(warnings, "warning")].filter(Boolean);
   return (
     <div class="split script">
       <section class="pane" aria-label={`Script of ${called(whole.name)}`}>
@@ -186,13 +188,7 @@ function ScriptOf({ whole }: { whole: Mock }) {
       </section>
       <aside class="pane" aria-label="About the script">
         <div class="section">
-          <h2>
-            {errors
-              ? plural(errors, "error")
-              : found.value.length
-                ? plural(found.value.length, "warning")
-                : "No mistakes"}
-          </h2>
+          <h2>{mistakes.join(", ") || "No mistakes"}</h2>
           <ul class="plain-list" data-findings>
             {found.value.map((each) => (
               <li key={`${each.code} ${each.primary.from} ${each.message}`}>
@@ -241,9 +237,11 @@ function Tests(props: { run: TestRun; onShow: (at: number) => void; onClose: () 
               <span class={each.passed ? "good" : "bad"}>{each.passed ? "passed" : "failed"}</span> {each.name}
             </button>
             {each.failure && (
-              <pre class="body-text" tabIndex={0}>
-                {each.failure.text}
-              </pre>
+              <ul class="plain-list failure">
+                {[each.failure.message, each.failure.label, ...each.failure.notes].filter(Boolean).map((told) => (
+                  <li key={told}>{told}</li>
+                ))}
+              </ul>
             )}
           </li>
         ))}

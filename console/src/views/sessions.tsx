@@ -1,9 +1,10 @@
 /** What a mock remembers of each session, as it moves. */
 import { signal, useSignal } from "@preact/signals";
+import { Fragment } from "preact";
 import { useEffect } from "preact/hooks";
 import { api, mockPath, type Mock, type Session } from "../api";
 import { version } from "../journal";
-import { Empty, shortPlace } from "../parts";
+import { Empty, Filter, shortPlace, Sure } from "../parts";
 import { attempt, mock, notice } from "../store";
 import { plural } from "./mocks";
 
@@ -40,22 +41,15 @@ function SessionsOf({ whole }: { whole: Mock }) {
   return (
     <div class="page stack">
       <div class="bar">
-        <label class="grow">
-          <span class="hidden">Filter</span>
-          <input
-            type="search"
-            placeholder="Filter by name"
-            value={words.value}
-            data-filter
-            onInput={(event) => (words.value = event.currentTarget.value)}
-          />
-        </label>
+        <Filter words={words} placeholder="Filter by name" />
         <span class="muted" role="status">
           {found.value && plural(found.value.total, "session")}
         </span>
-        <button type="button" onClick={resetAll}>
-          Forget everything
-        </button>
+        <Sure
+          label="Forget everything"
+          confirm="Forget the sessions of all mocks, and the journal"
+          onSure={resetAll}
+        />
       </div>
       {found.value && shown.length === 0 && (
         <Empty title={found.value.total ? "Nothing like this" : "Nothing is remembered yet"}>
@@ -83,8 +77,6 @@ function SessionCard(props: { mock: Mock; session: Session; onChange: () => Prom
       await props.onChange();
     });
   const states = (name: string) => of.scenarios.find((each) => each.name === name)?.states ?? [];
-  const counters = Object.entries(session.counters);
-  const memory = Object.entries(session.memory);
   return (
     <section class="card sessions" aria-label={`Session ${session.name}`}>
       <div class="bar">
@@ -97,43 +89,64 @@ function SessionCard(props: { mock: Mock; session: Session; onChange: () => Prom
       </div>
       <table>
         <tbody>
-          {session.scenarios.map(({ name, by, state }) => (
-            <tr key={`${name} ${by}`}>
-              <th scope="row">
-                {name}
-                {by && <span> by {by}</span>}
-              </th>
-              <td>
-                <select
-                  aria-label={`State of ${name}`}
-                  value={state}
-                  onChange={(event) => put(name, by, event.currentTarget.value)}
-                >
-                  {(states(name).includes(state) ? states(name) : [state, ...states(name)]).map((each) => (
-                    <option key={each} value={each}>
-                      {each}
-                    </option>
-                  ))}
-                </select>
-              </td>
-            </tr>
+          {session.scenarios.map(({ name, by, state, memory, counters }) => (
+            <Fragment key={`${name} ${by}`}>
+              <tr>
+                <th scope="row">
+                  {name}
+                  {by && <span> by {by}</span>}
+                </th>
+                <td>
+                  <select
+                    aria-label={`State of ${name}`}
+                    value={state}
+                    onChange={(event) => put(name, by, event.currentTarget.value)}
+                  >
+                    {(states(name).includes(state) ? states(name) : [state, ...states(name)]).map((each) => (
+                      <option key={each} value={each}>
+                        {each}
+                      </option>
+                    ))}
+                  </select>
+                </td>
+              </tr>
+              <Remembered memory={memory} counters={counters} by={by} />
+            </Fragment>
           ))}
-          {memory.map(([name, value]) => (
-            <tr key={name}>
-              <th scope="row">memory.{name}</th>
-              <td class="mono">{JSON.stringify(value)}</td>
-            </tr>
-          ))}
-          {counters.map(([name, count]) => (
-            <tr key={name}>
-              <th scope="row" title={name}>
-                {shortPlace(name)}
-              </th>
-              <td>{count}</td>
-            </tr>
-          ))}
+          <Remembered memory={session.memory} counters={session.counters} by={null} />
         </tbody>
       </table>
     </section>
+  );
+}
+
+/** Rows of what a session remembers, or a scenario for one value of the field that it is `by`. */
+function Remembered(props: {
+  memory: Record<string, unknown> | undefined;
+  counters: Record<string, number> | undefined;
+  by: string | null;
+}) {
+  const of = props.by === null ? "" : ` by ${props.by}`;
+  return (
+    <>
+      {Object.entries(props.memory ?? {}).map(([name, value]) => (
+        <tr key={`memory ${name}`}>
+          <th scope="row">
+            memory.{name}
+            {of}
+          </th>
+          <td class="mono">{JSON.stringify(value)}</td>
+        </tr>
+      ))}
+      {Object.entries(props.counters ?? {}).map(([name, count]) => (
+        <tr key={name}>
+          <th scope="row" title={name}>
+            {shortPlace(name)}
+            {of}
+          </th>
+          <td>{count}</td>
+        </tr>
+      ))}
+    </>
   );
 }
