@@ -34,7 +34,6 @@ from contextlib import suppress
 from email.utils import formatdate
 from types import TracebackType
 from typing import Any, NamedTuple
-from urllib.parse import unquote_to_bytes
 
 import gevent
 from gevent import pywsgi
@@ -42,7 +41,7 @@ from gevent.pywsgi import _InvalidClientInput  # type: ignore[attr-defined]  # n
 from geventwebsocket.handler import WebSocketHandler
 
 from dsl import header_fields
-from mockllm.http_head import Head, origin_form, parsed, read
+from mockllm.http_head import Head, parsed, read
 from mockllm.transports.arrivals import Arrivals, Reader
 from mockllm.transports.clock import BEGAN, monotonic
 from mockllm.transports.connection import CONNECTION, ClientConnection, send_all
@@ -143,18 +142,12 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # it has no types
 
     def get_environ(self) -> dict[str, Any]:
         head = self.head
-        path, _, query = origin_form(head.target).partition("?")
         waits = self.socket if head.fields.get("HTTP_EXPECT", "").lower() == "100-continue" else None
         self.wsgi_input = _Body(self.rfile, head.content_length, waits, head.chunked)
         self.wsgi_input.waiting = self.server.waiting
         self.connection = ClientConnection(self._client, self._arrivals, self.server.resting)
         environ: dict[str, Any] = self.server.get_environ()
-        environ.update(head.fields)
-        environ["REQUEST_METHOD"] = head.method
-        environ["SCRIPT_NAME"] = ""
-        environ["PATH_INFO"] = unquote_to_bytes(path).decode("latin-1") if "%" in path else path
-        environ["QUERY_STRING"] = query
-        environ["SERVER_PROTOCOL"] = self.request_version
+        environ.update(head.environ)
         if isinstance(self.client_address, tuple):
             environ["REMOTE_ADDR"] = self.client_address[0]
             environ["REMOTE_PORT"] = str(self.client_address[1])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from typing import Any, BinaryIO
+from urllib.parse import unquote_to_bytes
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
@@ -35,12 +36,13 @@ class Head:
             taken for others.
         content_length: in bytes; None where none was sent.
         chunked: whether the body comes in chunks.
+        environ: what WSGI's environ has of it.
 
     Raises:
         BadHead: it is none.
     """
 
-    __slots__ = ("_count", "_url", "chunked", "content_length", "fields", "method", "target", "version")
+    __slots__ = ("_count", "_url", "chunked", "content_length", "environ", "fields", "method", "target", "version")
 
     def __init__(self, data: bytes) -> None:
         self.fields: dict[str, str] = {}
@@ -66,6 +68,17 @@ class Head:
             raise BadHead(f"unknown transfer coding {coding!r}")
         self.chunked = coding is not None
         self.content_length = None if length is None else int(length)
+        target, host = origin_form(self.target)
+        path, _, query = target.partition("?")
+        self.environ = self.fields | {
+            "REQUEST_METHOD": self.method,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": unquote_to_bytes(path.encode("latin-1")).decode("latin-1"),
+            "QUERY_STRING": query,
+            "SERVER_PROTOCOL": f"HTTP/{self.version}",
+        }
+        if host is not None:
+            self.environ["HTTP_HOST"] = host
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -81,6 +94,8 @@ class Head:
             return
         text = value.rstrip(b" \t").decode("latin-1")  # llhttp takes blanks away in front of it only
         if key in self.fields:
+            if key == "HTTP_HOST":
+                raise BadHead("two hosts")  # RFC 9112, 3.2
             text = f"{self.fields[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}"
         self.fields[key] = text
 
@@ -128,15 +143,17 @@ def read(stream: BinaryIO, first: bytes) -> bytes:
     return b"".join(lines)
 
 
-def origin_form(target: str) -> str:
-    """A request target without the scheme and host that a client sends to a proxy (RFC 9112, 3.2.2)."""
-    if target.startswith("/"):
-        return target
+def origin_form(target: str) -> tuple[str, str | None]:
+    """A request target without the scheme and the host that a client sends to a proxy, and that host if it does.
+
+    It is the one that counts then, and not that of the header (RFC 9112, 3.2.2).
+    """
     _, scheme, rest = target.partition("://")
-    if not scheme:
-        return target
-    path = rest[len(rest.split("/", 1)[0].split("?", 1)[0]) :]
-    return path if path.startswith("/") else f"/{path}"
+    if target.startswith("/") or not scheme:
+        return target, None
+    host = rest.split("/", 1)[0].split("?", 1)[0]
+    path = rest[len(host) :]
+    return path if path.startswith("/") else f"/{path}", host
 
 
 # The names of fields by what clients send; some clients send any number of different ones.

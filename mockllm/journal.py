@@ -50,6 +50,7 @@ class Entry:
         events: how many frames of it left whole: events of a stream (comments and raw bytes among them), messages
             on a socket; a body in one piece is one.
         outcome: how it ended; None while it goes on.
+        fails: whether the script ends the answer with an error of the API: as its status, or amid a stream.
         journal, version: where it is kept, and at which version of that it began or ended. No part of its JSON.
     """
 
@@ -75,6 +76,7 @@ class Entry:
     sent: int = 0
     events: int = 0
     outcome: Outcome | None = None
+    fails: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     body: Any = None

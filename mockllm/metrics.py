@@ -24,6 +24,10 @@ _LATENESS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _DURATION = (0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
+# How an answer ends that its script breaks on purpose.
+_BREAKS = frozenset(("cut", "reset", "hang"))
+
+
 class Row(NamedTuple):
     """What answers are counted by. What there is not is empty."""
 
@@ -57,6 +61,7 @@ class Metrics:
     Attributes:
         open: the answers that go on.
         misses: requests that no rule answered, by mock.
+        faults: how many scripts have played, by mock, rule and kind: how it breaks the connection, or `fail`.
         lateness: how much later than planned whole answers were over, in seconds.
         durations: how long answers took, in seconds.
 
@@ -69,6 +74,7 @@ class Metrics:
         self.open = 0
         self._answers: dict[tuple[object, ...], int] = {}
         self.misses: dict[str, int] = {}
+        self.faults: dict[tuple[str, str, str], int] = {}
         self.lateness = Histogram(_LATENESS)
         self.durations = Histogram(_DURATION)
 
@@ -92,6 +98,10 @@ class Metrics:
         if row not in self._answers and len(self._answers) >= MOST_ROWS:
             row = entry.mock, "(others)", *row[2:]
         self._answers[row] = self._answers.get(row, 0) + 1
+        fault = entry.outcome if entry.outcome in _BREAKS else "fail" if entry.fails else None
+        if fault is not None:
+            key = entry.mock, str(row[1]), fault
+            self.faults[key] = self.faults.get(key, 0) + 1
         if entry.is_miss:
             self.misses[entry.mock] = self.misses.get(entry.mock, 0) + 1
         took = entry.took or 0.0

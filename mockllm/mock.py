@@ -13,6 +13,7 @@ Time: a script's times are planned as it has them, and played at the speed of th
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 from collections.abc import Mapping
@@ -33,7 +34,7 @@ from dsl.session import Session
 from dsl.session_names import session_name
 from dsl.sockets import SocketScript
 from dsl.table import Match, Rule, RuleTable
-from dsl.timeline import Timeline
+from dsl.timeline import Fail, Timeline
 from dsl.values import PerformError
 from mockllm.apis import errors
 from mockllm.apis.answer import Answer, BadAnswer
@@ -45,6 +46,8 @@ from mockllm.plan import Plan, in_header
 from mockllm.settings import Settings
 from mockllm.state import MEMORY, State, StateUnavailable
 from mockllm.transports.frames import Body, Reply
+
+_log = logging.getLogger(__name__)
 
 # Where the wall clock stands when a seed was chosen and no time.
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -191,6 +194,10 @@ class Mock:
             if isinstance(error, StateUnavailable):
                 entry.ordinal = entry.ordinal or 0  # whoever asked for it would fail again
             reply = api.error_reply(error, self._draws(entry))
+        except Exception as mistake:  # of ours
+            _log.error("%s %s failed", method, path, exc_info=mistake)
+            entry.error = f"mockllm failed: {type(mistake).__name__}: {mistake}"
+            reply = api.error_reply(ApiError(500, entry.error, "server_error"), self._draws(entry))
         entry.status = reply.status
         if told and method != "WS":  # nobody sees the headers of what is said on a socket
             reply = changed(reply, headers=(*reply.headers, *told))
@@ -346,6 +353,7 @@ class Mock:
     def _planned(self, request: Request, timeline: Timeline, entry: Entry) -> Answer:
         """An answer as it is to be played. What was planned goes into the journal."""
         entry.planned, entry.plan = round(timeline.duration, 6), timeline.once("plan", partial(Plan, timeline))
+        entry.fails = isinstance(timeline.ending, Fail)
         created = int(time.time() if self._instant is None else self._instant.timestamp())
         return Answer(request, timeline.faster(self.speed), self._draws(entry), created)
 

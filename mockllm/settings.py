@@ -64,8 +64,8 @@ class Settings:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
-        """The settings that `MOCKLLM_SEED`, `_NOW`, `_LENIENT`, `_LENIENT_IDS`, `_SOCKET_LIFETIME`, `_FAULTS`,
-        `_SPEED`, `_CLOCK`, `_INDEX`, `_EXACT_PATHS` and `_STATE` make.
+        """The settings that `MOCKLLM_SEED`, `_NOW`, `_LENIENT`, `_LENIENT_IDS`, `_SOCKET_LIFETIME`, `_JOURNAL`,
+        `_FAULTS`, `_SPEED`, `_CLOCK`, `_INDEX`, `_EXACT_PATHS` and `_STATE` make.
 
         Raises:
             SettingError: a value makes no sense.
@@ -80,6 +80,7 @@ class Settings:
             lenient=_is_on(environ, "MOCKLLM_LENIENT"),
             lenient_ids=_is_on(environ, "MOCKLLM_LENIENT_IDS"),
             socket_lifetime=_lifetime(environ.get("MOCKLLM_SOCKET_LIFETIME")),
+            journal=_journal(environ.get("MOCKLLM_JOURNAL")),
             faults=_is_on(environ, "MOCKLLM_FAULTS"),
             speed=clock_speed(environ.get("MOCKLLM_CLOCK"), _speed(environ.get("MOCKLLM_SPEED"))),
             index=environ.get("MOCKLLM_INDEX") != "0",
@@ -102,6 +103,14 @@ def _lifetime(text: str | None) -> float:
     if not 0 < seconds < float("inf"):
         raise SettingError(f"MOCKLLM_SOCKET_LIFETIME is a number of seconds, not {text!r}")
     return seconds
+
+
+def _journal(text: str | None) -> int:
+    if text is None:
+        return 1_000
+    if not re.fullmatch(r"\s*[0-9]+\s*", text) or int(text) == 0:
+        raise SettingError(f"MOCKLLM_JOURNAL is a number of requests, not {text!r}")
+    return int(text)
 
 
 def _speed(text: str | None) -> float | None:

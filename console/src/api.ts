@@ -50,6 +50,7 @@ export interface Mock extends MockSummary {
 }
 
 export interface Entry {
+  fails: boolean;
   id: number;
   mock: string;
   method: string;

@@ -41,6 +41,13 @@ from mockllm.settings import SettingError, Settings, clock_speed, parse_now
     show_default=True,
     help="For how many seconds a WebSocket of Responses may live.",
 )
+@click.option(
+    "--journal",
+    type=click.IntRange(1),
+    default=1_000,
+    show_default=True,
+    help="How many requests are remembered for /-/journal and the console.",
+)
 @click.option("--faults", is_flag=True, help="Let clients ask for trouble, by the header x-mockllm-fault.")
 @click.option("--speed", type=float, help="How many times as fast as planned answers are played.  [default: 1]")
 @click.option(
@@ -87,6 +94,7 @@ def serve(
     lenient: bool,
     lenient_ids: bool,
     socket_lifetime: float,
+    journal: int,
     faults: bool,
     speed: float | None,
     clock: str,
@@ -110,6 +118,7 @@ def serve(
             lenient=lenient,
             lenient_ids=lenient_ids,
             socket_lifetime=socket_lifetime,
+            journal=journal,
             faults=faults,
             speed=clock_speed(clock, speed),
             **({"index": False} if no_index else {}),

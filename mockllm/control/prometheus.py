@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
 
@@ -13,9 +12,6 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYP
 from mockllm.metrics import Histogram, Metrics, Row
 
 __all__ = ["CONTENT_TYPE", "as_text"]
-
-# How an answer ends that its script breaks on purpose.
-_BREAKS = frozenset(("cut", "reset", "hang"))
 
 
 def as_text(metrics: Metrics) -> bytes:
@@ -34,23 +30,11 @@ class _Collector:
         yield _counter("mockllm_requests", "Requests that were answered.", Row._fields, answers.items())
         told = (((mock,), count) for mock, count in misses.items())
         yield _counter("mockllm_misses", "Requests that no rule answered.", ("mock",), told)
-        faults: Counter[tuple[str, ...]] = Counter()
-        for row, count in answers.items():
-            fault = _fault(row)
-            if fault is not None:
-                faults[row.mock, row.rule, fault] += count
         labels = ("mock", "rule", "fault")
-        yield _counter("mockllm_faults", "Faults that scripts have played.", labels, faults.items())
+        yield _counter("mockllm_faults", "Faults that scripts have played.", labels, metrics.faults.items())
         yield GaugeMetricFamily("mockllm_open_answers", "Answers that go on.", metrics.open)
         yield _histogram("mockllm_answer_seconds", "How long answers took.", metrics.durations)
         yield _histogram("mockllm_lateness_seconds", "How late whole answers were over.", metrics.lateness)
-
-
-def _fault(row: Row) -> str | None:
-    """The fault that a script has played, if it has."""
-    if row.outcome in _BREAKS:
-        return row.outcome
-    return "fail" if row.rule and row.status >= "400" else None
 
 
 def _counter(

@@ -47,6 +47,16 @@ def test_requests_are_counted() -> None:
     assert found["mockllm_lateness_seconds_count",] == 4  # a miss was not planned, and the cut one was not whole
 
 
+def test_an_error_amid_a_stream_is_a_fault() -> None:
+    script = 'rule amid otherwise {\n    chunk "a"\n    fail 500 "Oh."\n}\n'
+    with serving(in_memory(script)) as client:
+        body = {"model": "m", "stream": True, "messages": [{"role": "user", "content": "x"}]}
+        assert client.post("/v1/chat/completions", json=body).status_code == 200
+        assert samples(client.get("/-/metrics").text)["mockllm_faults_total", "fail", "", "amid"] == 1
+        (entry,) = client.get("/-/journal").json()["entries"]
+        assert (entry["status"], entry["outcome"], entry["fails"]) == (200, "complete", True)
+
+
 def test_answers_under_way() -> None:
     with serving(in_memory('otherwise {\n    chunk "a"\n    hang\n}\n')) as client:
         body = {"model": "m", "stream": True, "messages": [{"role": "user", "content": "x"}]}

@@ -201,6 +201,11 @@ app.config["MAX_CONTENT_LENGTH"] = 1 << 20
 takes: dict[str, Take] = {}
 
 
+@app.route("/host")
+def host() -> str:
+    return request.host
+
+
 @app.route("/json/<scene>", methods=["GET", "POST"])
 def play_json(scene: str) -> Response:
     take = takes.setdefault(request.args.get("take", ""), Take())

@@ -144,6 +144,18 @@ def test_a_mistake_of_ours_is_an_envelope(app: Any, monkeypatch: pytest.MonkeyPa
     assert [entry["status"] for entry in journal.entries()] == [500]
 
 
+def test_a_mistake_amid_an_answer_is_one_entry(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise LookupError("oh")
+
+    monkeypatch.setattr(Mock, "_perform", fail)
+    wsgi, journal = app
+    status, _, body = answer(wsgi, ASKED["json"])
+    assert status.startswith("500 ")
+    assert json.loads(body)["error"]["message"] == "mockllm failed: LookupError: oh"
+    assert [(entry["status"], entry["outcome"]) for entry in journal.entries()] == [(500, "complete")]
+
+
 def test_a_body_that_breaks_off_is_no_traceback(app: Any, caplog: pytest.LogCaptureFixture) -> None:
     wsgi, journal = app
     asked = Ask("/v1/chat/completions")

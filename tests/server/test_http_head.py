@@ -39,6 +39,11 @@ def test_a_field_that_could_be_taken_for_another_is_dropped() -> None:
     assert head(b"X-Mine: 1", b"X_Mine: 2", b"Content_Length: 3").fields == {"HTTP_X_MINE": "1"}
 
 
+def test_a_path_is_the_bytes_that_were_sent() -> None:
+    found = head(line=b"GET /a%2Fb%C3%A9/\xe9?a=%20 HTTP/1.1\r\n").environ
+    assert (found["PATH_INFO"], found["QUERY_STRING"]) == ("/a/b\xc3\xa9/\xe9", "a=%20")
+
+
 def test_a_value_is_latin_1() -> None:
     assert head(b"X-A: \xe9").fields == {"HTTP_X_A": "é"}
 
@@ -46,6 +51,7 @@ def test_a_value_is_latin_1() -> None:
 @pytest.mark.parametrize(
     "fields",
     [
+        (b"Host: a", b"Host: b"),
         (b"Content-Length: 5", b"Content-Length: 5"),
         (b"Content-Length: 5", b"Content-Length: 6"),
         (b"Content-Length: 5, 5",),
@@ -123,18 +129,19 @@ def test_any_bytes_are_a_head_or_none(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "path"),
+    ("target", "told"),
     [
-        ("/a?b", "/a?b"),
-        ("http://host:1/a?b", "/a?b"),
-        ("https://host", "/"),
-        ("http://host?a=b/c", "/?a=b/c"),
-        ("*", "*"),
-        ("//a/b", "//a/b"),
+        ("/a?b", ("/a?b", None)),
+        ("/a?b=http://c", ("/a?b=http://c", None)),
+        ("http://host:1/a?b", ("/a?b", "host:1")),
+        ("https://host", ("/", "host")),
+        ("http://host?a=b/c", ("/?a=b/c", "host")),
+        ("*", ("*", None)),
+        ("//a/b", ("//a/b", None)),
     ],
 )
-def test_a_target_as_proxies_get_it(target: str, path: str) -> None:
-    assert origin_form(target) == path
+def test_a_target_as_proxies_get_it(target: str, told: tuple[str, str | None]) -> None:
+    assert origin_form(target) == told
 
 
 # -- reading ---------------------------------------------------------------------------------------------------

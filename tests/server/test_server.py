@@ -123,6 +123,12 @@ def test_an_empty_line_before_a_request_is_ignored(server: Served) -> None:
         assert client.rest()[0].count(b"HTTP/1.1 200 OK") == 2
 
 
+def test_the_host_of_an_absolute_target_counts(server: Served) -> None:
+    with Client(server.address) as client:
+        client.send(b"GET http://there:81/host HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n")
+        assert client.rest()[0].endswith(b"\r\n\r\nthere:81")
+
+
 def test_small_writes_are_not_held_back(server: Served) -> None:
     with Client(server.address) as client:
         client.get("/nodelay", "connection: close")

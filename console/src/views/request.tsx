@@ -108,7 +108,8 @@ const OUTCOMES: Record<string, string> = {
   failed: "failed by a mistake of mockllm: please report it",
 };
 
-function outcomeText({ outcome, took }: Entry): string {
+function outcomeText({ outcome, fails, took }: Entry): string {
+  if (outcome === "complete" && fails) return "complete: an error, as the script says";
   if (outcome === null) return "not yet: the answer is under way";
   const at = outcome === "left" && took !== null ? ` after ${time(took * 1000)}` : "";
   return (OUTCOMES[outcome] ?? outcome) + at;
