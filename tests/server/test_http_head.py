@@ -40,8 +40,8 @@ def test_a_field_that_could_be_taken_for_another_is_dropped() -> None:
 
 
 def test_a_path_is_the_bytes_that_were_sent() -> None:
-    found = head(line=b"GET /a%2Fb%C3%A9/\xe9?a=%20 HTTP/1.1\r\n").environ
-    assert (found["PATH_INFO"], found["QUERY_STRING"]) == ("/a/b\xc3\xa9/\xe9", "a=%20")
+    found = head(line=b"GET /a%2Fb%C3%A9?a=%20 HTTP/1.1\r\n").environ
+    assert (found["PATH_INFO"], found["QUERY_STRING"]) == ("/a/b\xc3\xa9", "a=%20")
 
 
 def test_a_value_is_latin_1() -> None:
