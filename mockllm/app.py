@@ -26,7 +26,7 @@ from mockllm.access import Access
 from mockllm.apis import errors, models
 from mockllm.apis.endpoints import Chat, Embeddings
 from mockllm.apis.errors import ApiError
-from mockllm.application import LARGEST_BODY, in_front
+from mockllm.application import LARGEST_BODY, exact_paths, in_front
 from mockllm.exact_paths import FAILURE
 from mockllm.journal import Recorder
 from mockllm.mock import Mock
@@ -46,7 +46,8 @@ def create_app(mocks: Mocks, access: Access | None = None) -> Flask:
     """
     access = access or Access()
     app = create_views(mocks, access)
-    app.wsgi_app = in_front(app.wsgi_app, mocks, access)  # type: ignore[method-assign, assignment]
+    app.wsgi_app = in_front(app.wsgi_app, mocks)  # type: ignore[method-assign, assignment]
+    app.exact_paths = exact_paths(mocks, access)  # type: ignore[attr-defined]  # for our own server
     return app
 
 

@@ -1,31 +1,31 @@
-"""The shortest way to an answer: the paths that a load test asks thousands of times a second, in front of Flask.
+"""The shortest way to an answer: the paths that a load test asks thousands of times a second, past WSGI and Flask.
 
-To find and call a view takes Flask longer than the view takes to answer. So a POST to one of these paths, written
-exactly so, with a body of a known length and without a query, is answered here. Everything else, and all that goes
-wrong here, is left to Flask. What is asked of the mock, what is answered and what the journal says is the same,
-and a switch (`--no-exact-paths`) lets Flask do it all.
+To make an environ, to find a view and to call it takes several times as long as the view takes to answer. So our
+server asks here first (`mockllm.handler`): a POST to one of these paths, written exactly so, without a query and
+with a body of a known length, is answered by the mock that it means. Everything else, and what goes wrong here, is
+left to Flask. What is asked of the mock, what is answered and what the journal says is the same, and a switch
+(`--no-exact-paths`) lets Flask do it all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
 
 from dsl.request import Headers
 from dsl.session_names import session_name
 from mockllm.apis.endpoints import Chat
-from mockllm.journal import Recorder
+from mockllm.http_head import Head
+from mockllm.journal import Entry
 from mockllm.mock import Api, Mock
 from mockllm.responses_api import Responses
-from mockllm.serving import MOCK
-from mockllm.transports.clock import request_began
-from mockllm.transports.players import player_of
+from mockllm.serving import Mocks
+from mockllm.transports.frames import Reply
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-# What went wrong here, for Flask to tell the client.
+# In an environ: what went wrong here, for Flask to tell the client.
 FAILURE = "mockllm.failure"
+
+# Answers a request by its body; the second argument is when it arrived, on the monotonic clock.
+Ask = Callable[[bytes, float], tuple[Reply, Entry]]
 
 _CHAT = Chat()
 
@@ -44,80 +44,29 @@ _APIS = {
     for name, api in (("chat/completions", _chat), ("responses", _responses))
 }
 
-# The names of header fields by what WSGI calls them; empty for all else that is in an environ.
-_NAMES: dict[str, str] = {}
-_MOST_NAMES = 1000
+# To pages of other origins an answer says more, and who expects a word before the body is told it.
+_UNUSUAL = ("HTTP_ORIGIN", "HTTP_EXPECT")
 
 
 class ExactPaths:
-    """A WSGI application in front of another; `largest` is the largest body that it takes, in bytes."""
+    """Those of `mocks`; `largest` is the largest body that they take, in bytes."""
 
-    def __init__(self, app: WSGIApplication, largest: int) -> None:
-        self._app = app
+    def __init__(self, mocks: Mocks, largest: int) -> None:
+        self._mocks = mocks
         self._largest = largest
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        found = _APIS.get(environ["PATH_INFO"])
-        mock: Mock | None = environ[MOCK]
-        if found is None or mock is None or not self._takes(environ):
-            return self._app(environ, start_response)
-        path, api = found
-        try:
-            began = request_began(environ)
-            headers = header_of(environ)
-            body = _read(environ)
-            reply, entry = mock.answer(api(mock, headers, began), "POST", path, {}, headers, body)
-            player = player_of(reply, began, Recorder(entry))
-        except Exception as error:
-            environ[FAILURE] = error
-            return self._app(environ, start_response)
-        return player(environ, start_response)
+    def find(self, head: Head) -> Ask | None:
+        """What answers the request that has this head, if this is the way to it."""
+        length, environ = head.content_length, head.environ
+        if head.method != "POST" or length is None or length > self._largest or environ["QUERY_STRING"]:
+            return None
+        mock, _, path = self._mocks.find(environ.get("HTTP_HOST", ""), environ["PATH_INFO"])
+        found = _APIS.get(path)
+        if mock is None or found is None or any(name in environ for name in _UNUSUAL):
+            return None
+        asked, (path, api), headers = mock, found, head.header
 
-    def _takes(self, environ: Mapping[str, Any]) -> bool:
-        length = environ.get("CONTENT_LENGTH", "")
-        return (
-            environ["REQUEST_METHOD"] == "POST"
-            and not environ.get("QUERY_STRING")
-            and length.isdecimal()
-            and int(length) <= self._largest
-            and "HTTP_TRANSFER_ENCODING" not in environ
-        )
+        def ask(body: bytes, began: float) -> tuple[Reply, Entry]:
+            return asked.answer(api(asked, headers, began), "POST", path, {}, headers, body)
 
-
-def _read(environ: Mapping[str, Any]) -> bytes:
-    """The body.
-
-    Raises:
-        HTTPException: the client has left before it had sent all of it, as Werkzeug says that.
-    """
-    try:
-        body: bytes = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
-    except (OSError, ValueError):
-        from werkzeug.exceptions import ClientDisconnected
-
-        raise ClientDisconnected from None
-    return body
-
-
-def header_of(environ: Mapping[str, Any]) -> Headers:
-    """The header fields of a request, as Werkzeug finds them in the environ."""
-    fields: dict[str, str] = {}
-    for key, value in environ.items():
-        name = _NAMES.get(key)
-        if name is None:
-            name = _name(key)
-        if name and (value or not key.startswith("CONTENT_")):
-            fields[name] = value
-    return Headers.of_lower(fields)
-
-
-def _name(key: str) -> str:
-    name = ""
-    if key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-        name = key
-    elif key.startswith("HTTP_") and key not in ("HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH"):
-        name = key.removeprefix("HTTP_")
-    name = name.replace("_", "-").lower()
-    if len(_NAMES) < _MOST_NAMES:
-        _NAMES[key] = name
-    return name
+        return ask

@@ -22,8 +22,8 @@ from mockllm.server import GracefulServer
 class GunicornHandler(Handler, PyWSGIHandler):  # type: ignore[misc]  # gunicorn has no types
     """Our handler, with what gunicorn adds to the environ, and its access log for those who ask for it."""
 
-    def get_environ(self) -> dict[str, Any]:
-        return super().get_environ() | {"gunicorn.sock": self.socket, "RAW_URI": self.path}
+    def make_environ(self) -> dict[str, Any]:
+        return super().make_environ() | {"gunicorn.sock": self.socket, "RAW_URI": self.path}
 
     def log_request(self) -> None:
         # A request that could not be read has no environ, and gunicorn's log cannot do without.
@@ -51,4 +51,12 @@ class Worker(GeventPyWSGIWorker):  # type: ignore[misc]  # gunicorn has no types
         except SystemExit:
             # The script has errors, and has told them. After any other status gunicorn would try for ever.
             sys.exit(Arbiter.APP_LOAD_ERROR)
+        if _logs(self.cfg):
+            self.wsgi.exact_paths = None  # what gunicorn tells of a request it takes from an environ
         garbage.serve()
+
+
+def _logs(cfg: Any) -> bool:
+    """Whether gunicorn is to tell of each request."""
+    asked = cfg.accesslog, cfg.logconfig, cfg.logconfig_dict, cfg.logconfig_json, cfg.syslog, cfg.statsd_host
+    return any(asked)

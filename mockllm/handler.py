@@ -4,6 +4,7 @@ pywsgi reads bodies and frames responses. What is changed here, and why:
 
 * A head and the first piece of its body leave in one write. Two writes cost twice, and a client may take the
   gap between them for a delay that no script asked for.
+* What is on an exact path is answered past WSGI (`mockllm.exact_paths`), if its answer leaves in one piece.
 * Heads are parsed in C (`mockllm.http_head`): pywsgi's own parser was made for mail. What two parsers of HTTP
   could read differently is refused with 400, and so is all that pywsgi would report with a traceback. After a
   body that was malformed the connection is closed, for nobody knows where the next request begins.
@@ -28,23 +29,27 @@ import errno
 import io
 import logging
 import socket
-import time
 from collections.abc import Callable
 from contextlib import suppress
-from email.utils import formatdate
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 import gevent
 from gevent import pywsgi
 from gevent.pywsgi import _InvalidClientInput  # type: ignore[attr-defined]  # not among its types
 from geventwebsocket.handler import WebSocketHandler
 
-from dsl import header_fields
+from mockllm.exact_paths import FAILURE, Ask
 from mockllm.http_head import Head, parsed, read
+from mockllm.journal import Recorder
+from mockllm.response_head import date, field_of, head_of
 from mockllm.transports.arrivals import Arrivals, Reader
 from mockllm.transports.clock import BEGAN, monotonic
 from mockllm.transports.connection import CONNECTION, ClientConnection, send_all
+from mockllm.transports.frames import Body
+from mockllm.transports.json import leaves_at_once
+from mockllm.transports.players import player_of
+from mockllm.transports.watch import Outcome
 from mockllm.transports.websocket import SOCKET, Socket, is_handshake
 from mockllm.transports.websocket_frames import GOING_AWAY, INTERNAL_ERROR, NORMAL
 
@@ -60,6 +65,8 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # it has no types
     """Serves one connection of a `GracefulServer`."""
 
     head: Head
+    began: float
+    ask: Ask | None
     connection: ClientConnection
     environ: Any
     websocket: Socket | None = None
@@ -141,6 +148,13 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # it has no types
         return _BAD_REQUEST
 
     def get_environ(self) -> dict[str, Any]:
+        """The environ of the request; an empty one if it is on an exact path, which needs none."""
+        self.began = monotonic()
+        paths, head = self.server.exact_paths, self.head
+        self.ask = None if paths is None or self.close_connection or head.version != "1.1" else paths.find(head)
+        return {} if self.ask is not None else self.make_environ()
+
+    def make_environ(self) -> dict[str, Any]:
         head = self.head
         waits = self.socket if head.fields.get("HTTP_EXPECT", "").lower() == "100-continue" else None
         self.wsgi_input = _Body(self.rfile, head.content_length, waits, head.chunked)
@@ -153,7 +167,7 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # it has no types
             environ["REMOTE_PORT"] = str(self.client_address[1])
         environ["wsgi.input"] = self.wsgi_input
         environ["wsgi.input_terminated"] = True
-        environ[BEGAN] = monotonic()
+        environ[BEGAN] = self.began
         environ[CONNECTION] = self.connection
         return environ
 
@@ -168,9 +182,64 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # it has no types
         current = gevent.getcurrent()
         self.server.resting.discard(current)
         del self.server.waiting[current]
+        if self.ask is not None and self._answers_exactly(self.ask):
+            return
         super().handle_one_response()
         if self.wsgi_input.lost:
             self.close_connection = True
+
+    def _answers_exactly(self, ask: Ask) -> bool:
+        """Answers a request on an exact path if its answer leaves in one piece; else prepares for its player."""
+        try:
+            body = self._exact_body()
+            reply, entry = ask(body, self.began)
+            if isinstance(reply, Body) and leaves_at_once(reply) and not self.server.stopping:
+                head = head_of(reply)
+                if head is not None:
+                    self._send_whole(head, reply.data, Recorder(entry))
+                    return True
+            self.application = player_of(reply, self.began, Recorder(entry))
+            self.environ = self.make_environ()
+            self.wsgi_input.position = len(body)
+        except Exception as error:
+            # Flask tells the client. Nobody knows how much of the body has been read.
+            self.environ = self.make_environ() | {FAILURE: error}
+            self.wsgi_input.lost = True
+        return False
+
+    def _exact_body(self) -> bytes:
+        """Raises:
+        HTTPException: the client has left before it had sent all of it, as Werkzeug says that.
+        """
+        length, current = self.head.content_length, gevent.getcurrent()
+        self.server.waiting[current] = monotonic()
+        try:
+            body: bytes = self.rfile.read(length)
+        except OSError:
+            body = b""
+        finally:
+            self.server.waiting.pop(current, None)
+        if len(body) != length:
+            from werkzeug.exceptions import ClientDisconnected
+
+            raise ClientDisconnected
+        return body
+
+    def _send_whole(self, head: bytes, data: bytes, recorder: Recorder) -> None:
+        outcome: Outcome = "cut"
+        try:
+            if len(data) > _ONE_WRITE:
+                send_all(self.socket, head)
+                send_all(self.socket, data)
+            else:
+                send_all(self.socket, head + data)
+            recorder.sent(monotonic() - self.began, len(data), 1)
+            outcome = "complete"
+        except OSError:
+            outcome = "left"
+            self.close_connection = True
+        finally:
+            recorder.ended(monotonic() - self.began, outcome)
 
     def run_application(self) -> None:
         if is_handshake(self.environ):
@@ -220,16 +289,16 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # it has no types
         verbatim = self.connection.verbatim
         self.response_headers = fields = []
         for header in headers:
-            name, value = header
-            known = _fields.get(header) or _field(name, value)
+            known = field_of(header)
             fields.append(known.sent)
             if not known.kind:
                 continue
+            value = header[1]
             if known.kind == "connection":
                 self.provided_connection = f"{self.provided_connection or ''},{value}".lstrip(",")
             elif known.kind == "date":
                 self.provided_date = value
-            elif not verbatim:
+            elif known.kind == "content-length" and not verbatim:
                 self.provided_content_length = value
         # A script's own framing is sent as it is, and then nobody knows where the body ends.
         if verbatim or "close" in map(str.strip, (self.provided_connection or "").lower().split(",")):
@@ -255,7 +324,7 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # it has no types
 
     def finalize_headers(self) -> None:
         if self.provided_date is None:
-            self.provided_date = _date()
+            self.provided_date = date()
             self.response_headers.append((b"Date", self.provided_date))
         if not self.connection.verbatim:
             super().finalize_headers()
@@ -348,44 +417,3 @@ class _Body(pywsgi.Input):
             raise
         finally:
             self.waiting.pop(current, None)
-
-
-class _Field(NamedTuple):
-    """A header field as it is sent, and its name in lower case if it means something here."""
-
-    sent: tuple[bytes, bytes]
-    kind: str
-
-
-# The newest fields that were sent: most responses have the same ones, but for two or three.
-_fields: dict[tuple[str, str], _Field] = {}
-_MOST_FIELDS = 1000
-
-
-def _field(name: str, value: str) -> _Field:
-    """Raises:
-    ValueError: it is none.
-    """
-    if not header_fields.NAME.fullmatch(name):
-        raise ValueError(f"no header field can be called {name!r}")
-    if "\r" in value or "\n" in value:
-        raise ValueError(f"a header field has a line end in its value: {name}: {value!r}")
-    kind = name.lower()
-    kind = kind if kind in ("connection", "date", "content-length") else ""
-    if len(_fields) >= _MOST_FIELDS:
-        _fields.clear()
-    field = _fields[name, value] = _Field((name.encode("latin-1"), value.encode("latin-1")), kind)
-    return field
-
-
-class _Date:
-    second = 0
-    text = b""
-
-
-def _date() -> bytes:
-    """The time as the `date` field has it, formatted once a second."""
-    second = int(time.time())
-    if second != _Date.second:
-        _Date.second, _Date.text = second, formatdate(second, usegmt=True).encode()
-    return _Date.text

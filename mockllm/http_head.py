@@ -12,6 +12,8 @@ from urllib.parse import unquote_to_bytes
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
+from dsl.request import Headers
+
 # What a head may have, in bytes and in fields; the same as in http.client.
 LARGEST = 65536
 MOST_FIELDS = 100
@@ -37,12 +39,24 @@ class Head:
         content_length: in bytes; None where none was sent.
         chunked: whether the body comes in chunks.
         environ: what WSGI's environ has of it.
+        header: its fields as scripts see them.
 
     Raises:
         BadHead: it is none.
     """
 
-    __slots__ = ("_count", "_url", "chunked", "content_length", "environ", "fields", "method", "target", "version")
+    __slots__ = (
+        "_count",
+        "_url",
+        "chunked",
+        "content_length",
+        "environ",
+        "fields",
+        "header",
+        "method",
+        "target",
+        "version",
+    )
 
     def __init__(self, data: bytes) -> None:
         self.fields: dict[str, str] = {}
@@ -79,6 +93,11 @@ class Head:
         }
         if host is not None:
             self.environ["HTTP_HOST"] = host
+        # As Werkzeug finds them in an environ.
+        self.header = Headers.of_lower(
+            {_name(key): value for key, value in self.environ.items() if key.startswith("HTTP_")}
+            | {_name(key): self.fields[key] for key in _CONTENT if self.fields.get(key)}
+        )
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -156,6 +175,13 @@ def origin_form(target: str) -> tuple[str, str | None]:
     return path if path.startswith("/") else f"/{path}", host
 
 
+_CONTENT = ("CONTENT_TYPE", "CONTENT_LENGTH")
+
+
+def _name(key: str) -> str:
+    return key.removeprefix("HTTP_").replace("_", "-").lower()
+
+
 # The names of fields by what clients send; some clients send any number of different ones.
 _keys: dict[bytes, str] = {}
 
@@ -164,7 +190,7 @@ def _key(name: bytes) -> str:
     """The name of a field in WSGI; empty if it has none there."""
     text = name.decode("latin-1")
     key = "" if "_" in text else text.replace("-", "_").upper()
-    if key and key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+    if key and key not in _CONTENT:
         key = f"HTTP_{key}"
     if len(_keys) < _MOST_NAMES:
         _keys[name] = key

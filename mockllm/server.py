@@ -23,6 +23,7 @@ from gevent.pool import Group, Pool
 from greenlet import greenlet
 
 from dsl import garbage
+from mockllm.exact_paths import ExactPaths
 from mockllm.handler import Handler
 from mockllm.transports.clock import monotonic
 from mockllm.transports.schedule import Alarm, schedule
@@ -55,6 +56,7 @@ class GracefulServer(pywsgi.WSGIServer):
         waiting: those that wait for a client to send a request or the rest of one, and since when, on the
             monotonic clock.
         stopping: whether no request will be answered any more.
+        exact_paths: those of its application, if it has some.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -64,6 +66,7 @@ class GracefulServer(pywsgi.WSGIServer):
         self._sweep: Alarm | None = None
         self._tidied = 0  # how often since garbage was looked for
         super().__init__(*args, **kwargs)
+        self.exact_paths: ExactPaths | None = getattr(self.application, "exact_paths", None)
 
     def start_accepting(self) -> None:
         super().start_accepting()

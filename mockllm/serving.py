@@ -71,6 +71,23 @@ class Mocks:
     def root(self) -> Mock | None:
         return self.by_name.get("")
 
+    def find(self, host: str, path: str) -> tuple[Mock | None, str, str]:
+        """The mock that a request means, if it means one; the segment of its path that names it, and the rest.
+
+        A mock is named by a host of the form `NAME.localhost`, or else by the first segment of the path. The
+        control endpoints are no mock's: before them nothing is a name.
+        """
+        if len(self.by_name) == 1 and self.root is not None:
+            return self.root, "", path
+        label = host.partition(":")[0].lower()
+        if label.endswith(".localhost") and (mock := self.by_name.get(label.removesuffix(".localhost"))):
+            return mock, "", path
+        first, slash, rest = path.lstrip("/").partition("/")
+        found = self.by_name.get(first.lower()) if first else None
+        if found is None or is_control(rest):
+            return self.root, "", path
+        return found, f"/{first}", slash + rest
+
     def source(self, name: str) -> Path | None:
         """The file that the script of a mock is read from; None if it is from none."""
         return self._sources.get(name.lower())
@@ -247,9 +264,7 @@ def load(path: Path, settings: Settings) -> Mocks:
 class Mounted:
     """A WSGI application in front of another: tells it which mock is meant, as `mockllm.mock` in the environ.
 
-    A mock is named by a host of the form `NAME.localhost`, or else by the first segment of the path, which is
-    then moved to `SCRIPT_NAME` as for any application that is mounted there. The control endpoints are no mock's:
-    before them nothing is a name.
+    A segment of the path that names it is moved to `SCRIPT_NAME`, as for any application that is mounted there.
     """
 
     def __init__(self, app: Callable[..., Any], mocks: Mocks) -> None:
@@ -257,20 +272,10 @@ class Mounted:
         self._mocks = mocks
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
-        environ[MOCK] = self._find(environ)
+        path = environ.get("PATH_INFO", "")
+        environ[MOCK], prefix, rest = self._mocks.find(environ.get("HTTP_HOST", ""), path)
         environ[MOCKS] = self._mocks
+        if prefix:
+            environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + prefix
+            environ["PATH_INFO"] = rest
         return self._app(environ, start_response)
-
-    def _find(self, environ: WSGIEnvironment) -> Mock | None:
-        if len(self._mocks.by_name) == 1 and self._mocks.root is not None:
-            return self._mocks.root
-        host = environ.get("HTTP_HOST", "").partition(":")[0].lower()
-        if host.endswith(".localhost") and (mock := self._mocks.by_name.get(host.removesuffix(".localhost"))):
-            return mock
-        first, slash, rest = environ.get("PATH_INFO", "").lstrip("/").partition("/")
-        mock = self._mocks.by_name.get(first.lower()) if first else None
-        if mock is None or is_control(rest):
-            return self._mocks.root
-        environ["SCRIPT_NAME"] = f"{environ.get('SCRIPT_NAME', '')}/{first}"
-        environ["PATH_INFO"] = slash + rest
-        return mock

@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from dsl.timeline import Cut, End
 from mockllm.transports.frames import Body, Ending
-from mockllm.transports.player import Player, dripped
+from mockllm.transports.player import Player, dripped, has_body
 from mockllm.transports.watch import Watcher
+
+
+def leaves_at_once(body: Body) -> bool:
+    """Whether the whole body is to leave now, in one piece."""
+    ending = body.ending
+    return (
+        isinstance(ending, End)
+        and ending.at <= 0
+        and body.limit is None
+        and body.rate is None
+        and body.interrupted is None
+        and body.split is None
+        and has_body(body.status)
+    )
 
 
 class JsonPlayer(Player):
@@ -19,16 +33,11 @@ class JsonPlayer(Player):
         super().__init__(body.status, body.headers, began, watcher, body.split)
         self._body = body
         self._data = body.data if self._splitter is None else self._splitter.encode(body.data)
-        plain = self._splitter is None and body.limit is None and body.rate is None and body.interrupted is None
-        self._at_once = plain and isinstance(body.ending, End) and body.ending.at <= 0
         # Without a body there is no length of one either (RFC 9110, 8.6), unless the script gives it.
         if not self._frames_itself and not self._bodiless:
             self._headers.append(("content-length", str(len(self._data))))
 
     def _play(self) -> None:
-        if self._at_once:
-            self._send(self._data, 1)
-            return
         at, interrupted = self._body.ending.at, self._body.interrupted
         if interrupted is not None and interrupted.at < at:
             self._wait_until(interrupted.at)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,30 @@ def _frames(name: str, value: str) -> bool:
     return known
 
 
+def frame_themselves(headers: Headers) -> bool:
+    """Whether header fields say where a body ends.
+
+    Raises:
+        ValueError: HTTP cannot carry one of them.
+    """
+    found = False
+    for header in headers:
+        frames = _known.get(header)
+        found |= _frames(*header) if frames is None else frames
+    return found
+
+
+@cache
+def status_line(status: int) -> str:
+    """A status with its reason phrase: an empty one if nobody has named it, as RFC 9112 (4) allows."""
+    return f"{status} {_PHRASES.get(status, '')}"
+
+
+def has_body(status: int) -> bool:
+    """Whether there is a body with a status (RFC 9112, 6.3)."""
+    return status >= 200 and status not in (204, 304)
+
+
 class Player(ABC):
     """Plays one answer on one connection, once. A WSGI application.
 
@@ -86,16 +111,9 @@ class Player(ABC):
         watcher: Watcher | None = None,
         split: Split | None = None,
     ) -> None:
-        self._frames_itself = False
-        for header in headers:
-            frames = _known.get(header)
-            if frames is None:
-                frames = _frames(*header)
-            self._frames_itself |= frames
-        # A status that nobody has named gets an empty reason phrase, as RFC 9112 (4) allows.
-        self._status = f"{status} {_PHRASES.get(status, '')}"
-        # With these there is no body, whatever the script says.
-        self._bodiless = status < 200 or status in (204, 304)
+        self._frames_itself = frame_themselves(headers)
+        self._status = status_line(status)
+        self._bodiless = not has_body(status)  # whatever the script says
         self._headers = list(headers)
         self._clock = Clock(began)
         self._watcher: Watcher = Unwatched() if watcher is None else watcher

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from werkzeug.test import create_environ
+from flask import Flask
 
 from dsl import compile_text
-from mockllm import exact_paths
 from mockllm.app import create_app
 from mockllm.application import LARGEST_BODY
 from mockllm.journal import Journal
 from mockllm.mock import Mock
+from mockllm.server import Server
 from mockllm.serving import Mocks
 from mockllm.settings import Settings
-from mockllm.transports.connection import Disconnect
+from tests.server.harness import Client, eventually
+from tests.serving import in_thread
 
 SCRIPT = """
 when user is "fail" fail 429 "Slow down."
 when user is "cut" { reply "a b c"; cut }
+when user is "framed" { header "content-length" "2"; reply "Hello." }
+when user is "closed" { header "connection" "close"; reply "Hello." }
+when user is "nothing" { status 204; reply "Hello." }
+when user is "slow" { ttft 5ms; reply "Hello." }
+when user is "long" reply "{{ 'x' * 70_000 }}"
 when user is "odd" { header "x-odd" "é"; reply "{{ header['x-mine'] }}" }
 otherwise reply "Hello."
 """
@@ -35,13 +42,14 @@ def saying(text: str, **more: Any) -> dict[str, Any]:
 
 
 class Ask:
-    """One request: what is in its environ beside the usual."""
+    """One request: what is in its head beside the usual; a field that is None is left out."""
 
-    def __init__(self, path: str, body: Any = CHAT, method: str = "POST", **environ: Any) -> None:
-        self.path = path
+    def __init__(self, path: str, body: Any = CHAT, method: str = "POST", **fields: str | None) -> None:
         self.body = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.method = method
-        self.environ = environ
+        usual = {"host": "localhost", "content-type": "application/json", "content-length": str(len(self.body))}
+        named = {name.replace("_", "-"): value for name, value in fields.items()}
+        lines = [f"{name}: {value}" for name, value in {**usual, **named}.items() if value is not None]
+        self.head = "\r\n".join([f"{method} {path} HTTP/1.1", *lines, "", ""]).encode("latin-1")
 
 
 ASKED = {
@@ -52,49 +60,49 @@ ASKED = {
     "a stream of responses": Ask("/responses", {**RESPONSES, "stream": True}),
     "a failure": Ask("/v1/chat/completions", saying("fail")),
     "a cut": Ask("/v1/chat/completions", saying("cut", stream=True)),
-    "a header": Ask("/v1/chat/completions", saying("odd"), HTTP_X_MINE="mine"),
-    "odd headers": Ask("/v1/chat/completions", HTTP_X_A="a,b", HTTP_X_EMPTY="", CONTENT_TYPE=""),
-    "a session": Ask("/v1/chat/completions", HTTP_AUTHORIZATION="Bearer me", HTTP_X_MOCKLLM_SEED="s"),
-    "a query": Ask("/v1/chat/completions", QUERY_STRING="a=b"),
+    "a header": Ask("/v1/chat/completions", saying("odd"), x_mine="mine"),
+    "odd headers": Ask("/v1/chat/completions", x_a="a,b", x_empty="", content_type=""),
+    "a session": Ask("/v1/chat/completions", authorization="Bearer me", x_mockllm_seed="s"),
+    "a query": Ask("/v1/chat/completions?a=b"),
     "a slash": Ask("/v1/chat/completions/"),
-    "another method": Ask("/v1/chat/completions", method="GET"),
+    "an escape": Ask("/v1/chat%2Fcompletions"),
+    "another method": Ask("/v1/chat/completions", method="PUT"),
     "another path": Ask("/v1/chat"),
     "a mock": Ask("/one/v1/chat/completions"),
-    "a page": Ask("/v1/chat/completions", HTTP_ORIGIN="http://localhost:3000"),
+    "a mock by its host": Ask("/v1/chat/completions", host="one.localhost"),
+    "a whole URL": Ask("http://one.localhost/v1/chat/completions"),
+    "a page": Ask("/v1/chat/completions", origin="http://localhost:3000"),
+    "a word before": Ask("/v1/chat/completions", expect="100-continue"),
     "no body": Ask("/v1/chat/completions", b""),
     "no json": Ask("/v1/chat/completions", b"{"),
     "a bad parameter": Ask("/v1/chat/completions", {**CHAT, "temperature": 9}),
-    "too large": Ask("/v1/chat/completions", CONTENT_LENGTH=str(LARGEST_BODY + 1)),
-    "an odd length": Ask("/v1/chat/completions", CONTENT_LENGTH="x"),
-    "no length": Ask("/v1/chat/completions", CONTENT_LENGTH=""),
+    "no length": Ask("/v1/chat/completions", b"", content_length=None),
+    "chunks": Ask("/v1/chat/completions", b"0\r\n\r\n", content_length=None, transfer_encoding="chunked"),
+    "the last": Ask("/v1/chat/completions", connection="close"),
+    "framed": Ask("/v1/chat/completions", saying("framed")),
+    "closed": Ask("/v1/chat/completions", saying("closed")),
+    "no content": Ask("/v1/chat/completions", saying("nothing")),
+    "slow": Ask("/v1/chat/completions", saying("slow")),
+    "long": Ask("/v1/chat/completions", saying("long")),
 }
 
 
-def served(exact: bool) -> tuple[Any, Journal]:
+@contextmanager
+def serving(exact: bool) -> Iterator[tuple[Server, Journal]]:
     journal = Journal(100)
     settings = Settings(seed=1, exact_paths=exact)
     mocks = Mocks([Mock(name, compile_text(SCRIPT), settings, journal) for name in ("", "one")], journal, settings)
-    return create_app(mocks), journal
+    with in_thread(Server(create_app(mocks))) as server:
+        yield server, journal
 
 
-def answer(app: Any, asked: Ask) -> tuple[str, list[tuple[str, str]], bytes]:
-    """The status, the headers and the body; "cut" if the connection ends before the body does."""
-    environ = create_environ(asked.path, method=asked.method, data=asked.body)
-    environ |= {"HTTP_HOST": "localhost", **asked.environ}
-    if asked.environ.get("CONTENT_LENGTH") == "":
-        del environ["CONTENT_LENGTH"]
-    head: list[Any] = []
-    body: list[bytes] = []
-
-    def start(status: str, headers: list[tuple[str, str]], *_: Any) -> Callable[[bytes], object]:
-        head[:] = status, sorted(headers)
-        return body.append
-
-    try:
-        body += app(environ, start)
-    except Disconnect as gone:
-        body.append(b"<%s>" % gone.outcome.encode())
-    return head[0], head[1], b"".join(body)
+def answer(server: Server, asked: Ask) -> tuple[bytes, str]:
+    """All that comes of a request and of another one behind it, but for the date; and how the connection ended."""
+    with Client((server.host, server.port)) as client:
+        client.send(asked.head + asked.body)
+        client.get("/-/healthy", "connection: close")
+        data, end = client.rest()
+    return re.sub(rb"Date: [^\r]*\r\n", b"", data), end
 
 
 def told(journal: Journal) -> list[dict[str, Any]]:
@@ -106,66 +114,63 @@ def told(journal: Journal) -> list[dict[str, Any]]:
 def test_nobody_can_tell(asked: Ask) -> None:
     both = []
     for exact in (True, False):
-        app, journal = served(exact)
-        both.append((answer(app, asked), told(journal)))
+        with serving(exact) as (server, journal):
+            both.append(([answer(server, asked) for _ in range(3)], told(journal)))
     assert both[0] == both[1]
-    assert len(both[0][1]) == 1
+    assert len(both[0][1]) == 3
 
 
-@pytest.mark.parametrize("name", ["json", "without v1", "a stream", "responses", "a page", "a mock", "no json"])
-def test_flask_is_not_asked(name: str) -> None:
-    app, _ = served(True)
-    app.dispatch_request = app.full_dispatch_request = None
-    assert answer(app, ASKED[name])[0]
+@pytest.mark.parametrize("name", ["json", "without v1", "a stream", "responses", "a mock", "no json", "slow"])
+def test_flask_is_not_asked(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Flask, "full_dispatch_request", None)
+    with serving(True) as (server, _):
+        assert not answer(server, ASKED[name])[0].startswith(b"HTTP/1.1 500 ")
 
 
-class Broken(io.RawIOBase):
-    def read(self, size: int = -1) -> bytes:
-        raise OSError("the client has left")
-
-    def readinto(self, buffer: Any) -> int:
-        raise OSError("the client has left")
+def test_a_body_that_is_too_large(served: tuple[Server, Journal]) -> None:
+    server, journal = served
+    with Client((server.host, server.port)) as client:
+        client.send(Ask("/v1/chat/completions", content_length=str(LARGEST_BODY + 1)).head)
+        assert client.until(b"\r\n\r\n").startswith(b"HTTP/1.1 413 ")
+    assert [entry["status"] for entry in journal.entries()] == [413]
 
 
 @pytest.fixture(params=[True, False], ids=["exact", "flask"])
-def app(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    yield served(request.param)
+def served(request: pytest.FixtureRequest) -> Iterator[tuple[Server, Journal]]:
+    with serving(request.param) as served:
+        yield served
 
 
-def test_a_mistake_of_ours_is_an_envelope(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("method", ["answer", "_perform"])
+def test_a_mistake_of_ours_is_an_envelope_and_one_entry(
+    served: tuple[Server, Journal], method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: Any, **__: Any) -> None:
         raise LookupError("oh")
 
-    monkeypatch.setattr(Mock, "answer", fail)
-    wsgi, journal = app
-    status, headers, body = answer(wsgi, ASKED["json"])
-    assert status.startswith("500 ") and ("Content-Type", "application/json") in headers
-    assert json.loads(body)["error"]["message"] == "mockllm failed: LookupError: oh"
-    assert [entry["status"] for entry in journal.entries()] == [500]
-
-
-def test_a_mistake_amid_an_answer_is_one_entry(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: Any, **__: Any) -> None:
-        raise LookupError("oh")
-
-    monkeypatch.setattr(Mock, "_perform", fail)
-    wsgi, journal = app
-    status, _, body = answer(wsgi, ASKED["json"])
-    assert status.startswith("500 ")
-    assert json.loads(body)["error"]["message"] == "mockllm failed: LookupError: oh"
+    monkeypatch.setattr(Mock, method, fail)
+    server, journal = served
+    data, _ = answer(server, ASKED["json"])
+    assert data.startswith(b"HTTP/1.1 500 ") and b"content-type: application/json\r\n" in data.lower()
+    assert b'"message": "mockllm failed: LookupError: oh"' in data
     assert [(entry["status"], entry["outcome"]) for entry in journal.entries()] == [(500, "complete")]
 
 
-def test_a_body_that_breaks_off_is_no_traceback(app: Any, caplog: pytest.LogCaptureFixture) -> None:
-    wsgi, journal = app
-    asked = Ask("/v1/chat/completions")
-    asked.environ["wsgi.input"] = Broken()
-    assert answer(wsgi, asked)[0].startswith("400 ")
-    assert len(journal.entries()) == 1
+def test_a_body_that_breaks_off_is_no_traceback(
+    served: tuple[Server, Journal], caplog: pytest.LogCaptureFixture
+) -> None:
+    server, journal = served
+    with Client((server.host, server.port)) as client:
+        client.send(ASKED["json"].head + b"{")
+    eventually(lambda: journal.entries() or None)
+    assert [entry["status"] for entry in journal.entries()] == [400]
     assert not caplog.records
 
 
-def test_names_of_headers_are_not_collected_for_ever() -> None:
-    environ = {f"HTTP_X_{number}": "1" for number in range(3000)}
-    assert exact_paths.header_of(environ)["x-2999"] == "1"
-    assert len(exact_paths._NAMES) <= exact_paths._MOST_NAMES
+def test_a_client_that_has_left_is_noticed(served: tuple[Server, Journal]) -> None:
+    server, journal = served
+    with Client((server.host, server.port)) as client:
+        client.send(ASKED["long"].head + ASKED["long"].body)
+        client.vanish("RST")
+    entry = eventually(lambda: next((each for each in journal.entries() if each["outcome"]), None))
+    assert entry["outcome"] in ("left", "complete")  # as far as the system's buffers tell
