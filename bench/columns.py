@@ -5,7 +5,8 @@
 
     start      from the command to the first answer, with nothing kept from an earlier run and with the compiled
                script; memory after that
-    json       requests a second, and how long one takes, at 1, 16 and 64 connections that are kept open
+    json       requests a second, and how long one takes, at 1, 16 and 64 connections that are kept open; all are
+               the same to the byte, and so in the columns below: what that does is seen in bench.answers
     stream     chunks of content a second: streams of 200 chunks without a pause, at 16 connections
     paced      1, 100, 500 and 1,000 streams of 150 chunks, 20 ms apart, begun within a second. Lateness: a chunk's
                arrival less that of the stream's first chunk, less its number times 20 ms. Drift: how much longer
@@ -77,12 +78,12 @@ class Bench:
         self.seconds = seconds
 
     @contextmanager
-    def served(self, rules: str = BASIC) -> Iterator[Served]:
-        """A server of these rules, in a process of its own."""
+    def served(self, rules: str = BASIC, kept: str = "kept") -> Iterator[Served]:
+        """A server of these rules, in a process of its own; `kept` is the folder of what is kept between runs."""
         script, port = self._folder / "bench.llmock", serving.free_port()
         script.write_text(rules)
         command = serving.command(self._template, script, port)
-        environ = {"MOCKLLM_SCRIPT": str(script), "XDG_CACHE_HOME": str(self._folder / "kept")}
+        environ = {"MOCKLLM_SCRIPT": str(script), "XDG_CACHE_HOME": str(self._folder / kept)}
         with serving.running(command, port, self._core, **environ) as pid:
             yield Served(port, pid)
 
@@ -90,7 +91,7 @@ class Bench:
         times, memory = [], []
         for _ in range(6):
             began = time.perf_counter()
-            with self.served() as server:
+            with self.served(kept="started") as server:
                 first_answer(server.port)
                 times.append(time.perf_counter() - began)
                 time.sleep(0.15)
@@ -118,8 +119,10 @@ class Bench:
                 # What is loaded with the first request, and made for the first stream.
                 asyncio.run(clients.paced(server.port, asked, 1, 0.0))
                 before = serving.memory(server.pid)
+                used, began = time.process_time(), time.perf_counter()
                 listened, most = asyncio.run(listen(server, asked, streams))
-            yield from lateness(listened)
+                share = (time.process_time() - used) / (time.perf_counter() - began)
+            yield from lateness(listened, limit(share))
             if streams > 1:
                 yield Figure(f"memory, {streams:,} streams", f"{(most - before) * 1024 / streams:.1f} KB each")
 
@@ -130,7 +133,7 @@ class Bench:
             with self.served(rules) as server:
                 tally = self._load(JsonClient, server, clients.chat(f"rule-{count - 1:05d}"), 1)
             medians.append(percentile(tally.times, 50) * 1000)
-            yield Figure(f"request, {count:,} rules", f"p50 {medians[-1]:.3f} ms", busy(tally))
+            yield Figure(f"request, {count:,} rules", f"p50 {medians[-1]:.3f} ms", limit(tally.busy))
         yield Figure("request, 10,000 : 10 rules", f"{medians[-1] / medians[0]:.2f}")
 
     def websocket(self) -> Iterator[Figure]:
@@ -160,7 +163,8 @@ def first_answer(port: int) -> None:
     head, _, body = clients.chat(HELLO).partition(b"\r\n\r\n")
     fields = dict(line.split(": ") for line in head.decode().splitlines()[1:])
     url = f"http://127.0.0.1:{port}/v1/chat/completions"
-    with urllib.request.urlopen(urllib.request.Request(url, body, fields), timeout=60) as response:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with direct.open(urllib.request.Request(url, body, fields), timeout=60) as response:
         response.read()
 
 
@@ -182,7 +186,7 @@ async def listen(server: Served, request: bytes, streams: int) -> tuple[list[Pac
         watching.cancel()
 
 
-def lateness(listened: list[PacedClient]) -> Iterator[Figure]:
+def lateness(listened: list[PacedClient], note: str) -> Iterator[Figure]:
     what = plural(len(listened), "paced stream")
     late, drift = [], []
     for client in listened:
@@ -193,16 +197,18 @@ def lateness(listened: list[PacedClient]) -> Iterator[Figure]:
         drift.append(((client.came[-1] - first) / (PACED - 1) - INTERVAL) * 1000)
     late.sort()
     value = f"lateness p50 {percentile(late, 50):.2f} ms, p99 {percentile(late, 99):.2f} ms"
-    yield Figure(what, value, f"drift {statistics.mean(drift):.4f} ms a chunk")
+    told = f"drift {statistics.mean(drift):.4f} ms a chunk"
+    yield Figure(what, value, ", ".join(filter(None, [told, note])))
 
 
 def took(tally: Tally) -> str:
     told = f"p50 {percentile(tally.times, 50) * 1000:.2f} ms, p99 {percentile(tally.times, 99) * 1000:.2f} ms"
-    return ", ".join(filter(None, [told, busy(tally)]))
+    return ", ".join(filter(None, [told, limit(tally.busy)]))
 
 
-def busy(tally: Tally) -> str:
-    return f"the clients' limit: {tally.busy:.0%} busy" if tally.busy > 0.9 else ""
+def limit(share: float) -> str:
+    """What is to be said of clients that use so much of their core."""
+    return f"the clients' limit: {share:.0%} busy" if share > 0.9 else ""
 
 
 def plural(count: int, noun: str) -> str:

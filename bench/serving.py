@@ -59,6 +59,7 @@ def running(command: Sequence[str], port: int, core: int | None = None, **enviro
         start_new_session=True,
         preexec_fn=None if core is None else partial(os.sched_setaffinity, 0, {core}),
     )
+    signal.signal(signal.SIGTERM, _leave)  # what was started must not stay
     try:
         _wait_for(process, port)
         yield process.pid
@@ -68,6 +69,10 @@ def running(command: Sequence[str], port: int, core: int | None = None, **enviro
                 os.killpg(process.pid, number)
             with suppress(subprocess.TimeoutExpired):
                 process.wait(5)
+
+
+def _leave(*_: object) -> None:
+    sys.exit(1)
 
 
 def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
@@ -109,9 +114,10 @@ def _resident(pid: int) -> int:
 
 def _family(pid: int) -> Iterator[int]:
     yield pid
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            yield from _family(int(child))
+    with suppress(OSError):  # one may end meanwhile
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                yield from _family(int(child))
 
 
 # -- what a result is to be read with -----------------------------------------------------------------------------

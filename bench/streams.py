@@ -1,14 +1,14 @@
 """Clients that behave badly, beside clients whose streams must not suffer from them.
 
-    .venv/bin/python -m bench.streams vanish --streams 1000
+    .venv/bin/python -m bench.streams vanish --streams 1000 --waves 3
     .venv/bin/python -m bench.streams deaf --streams 100 --deaf 200
 
 `vanish`: so many paced streams, half of whose clients leave at random moments. `deaf`: so many paced streams
 beside clients that ask for a flood and never read. The streams begin within a second. Both serve
 bench/paced.llmock on a free port of 127.0.0.1, and tell how late the chunks of the clients that stayed came,
 against an absolute schedule from each stream's first chunk, and the server's memory and open files before, during
-and after. The client is Python, too, and late itself: compare with `deaf --deaf 0`. With `--gunicorn` the server
-is `gunicorn -k geventwebsocket wsgi:app`. Linux only, for it reads /proc.
+and after each of so many waves. The client is Python, too, and late itself: compare with `deaf --deaf 0`. With
+`--gunicorn` the server is `gunicorn -k geventwebsocket wsgi:app`. Linux only, for it reads /proc.
 """
 
 from __future__ import annotations
@@ -89,8 +89,7 @@ async def deaf(port: int) -> asyncio.StreamWriter:
     return writer
 
 
-async def vanish(port: int, pid: int, streams: int) -> Figures:
-    figures = Figures()
+async def vanish(port: int, pid: int, streams: int, figures: Figures) -> None:
     asked = [
         stream(port, figures, random.uniform(0.1, CHUNKS * INTERVAL) if number % 2 else None, number / streams)
         for number in range(streams)
@@ -98,11 +97,9 @@ async def vanish(port: int, pid: int, streams: int) -> Figures:
     watching = asyncio.create_task(watch(pid))
     await asyncio.gather(*asked)
     print(f"during   memory up to {await stop(watching):.1f} MB")
-    return figures
 
 
-async def beside_deaf(port: int, pid: int, streams: int, clients: int) -> Figures:
-    figures = Figures()
+async def beside_deaf(port: int, pid: int, streams: int, clients: int, figures: Figures) -> None:
     writers = [await deaf(port) for _ in range(clients)]
     await asyncio.sleep(1)
     watching = asyncio.create_task(watch(pid))
@@ -110,7 +107,6 @@ async def beside_deaf(port: int, pid: int, streams: int, clients: int) -> Figure
     print(f"during   memory up to {await stop(watching):.1f} MB")
     for writer in writers:
         writer.transport.abort()
-    return figures
 
 
 async def watch(pid: int) -> float:
@@ -133,6 +129,7 @@ async def main() -> None:
     parser.add_argument("what", choices=["vanish", "deaf"])
     parser.add_argument("--streams", type=int, default=1000)
     parser.add_argument("--deaf", type=int, default=200)
+    parser.add_argument("--waves", type=int, default=1)
     parser.add_argument("--gunicorn", action="store_true")
     options = parser.parse_args()
     allow_many_files()
@@ -141,12 +138,14 @@ async def main() -> None:
     with running(serve, port, MOCKLLM_SCRIPT=str(SCRIPT)) as pid:
         await stream(port, Figures(), None)  # what is loaded with the first request
         print(f"before   memory {memory(pid):.1f} MB, {files(pid)} open files")
-        if options.what == "vanish":
-            figures = await vanish(port, pid, options.streams)
-        else:
-            figures = await beside_deaf(port, pid, options.streams, options.deaf)
-        await asyncio.sleep(2)
-        print(f"after    memory {memory(pid):.1f} MB, {files(pid)} open files")
+        figures = Figures()
+        for _ in range(options.waves):
+            if options.what == "vanish":
+                await vanish(port, pid, options.streams, figures)
+            else:
+                await beside_deaf(port, pid, options.streams, options.deaf, figures)
+            await asyncio.sleep(2)
+            print(f"after    memory {memory(pid):.1f} MB, {files(pid)} open files")
     late = sorted(value * 1000 for value in figures.lateness)
     print(f"streams  {len(figures.drift)} to their end, {figures.whole} of them whole")
     told = [("p50", percentile(late, 50)), ("p99", percentile(late, 99)), ("worst", late[-1])]

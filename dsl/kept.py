@@ -27,6 +27,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, overload
 
+import msgspec
+
 from dsl import nodes
 from dsl.cache_folder import cache_folder, is_own
 from dsl.looks import Looks, decoded
@@ -107,7 +109,7 @@ def _code() -> str:
     """What tells this package, and all that it pickles, from others."""
     own = sorted(Path(__file__).parent.rglob("*.py"))
     seen = [(str(file), found.st_size, found.st_mtime_ns) for file in own for found in [file.stat()]]
-    return repr((sys.version, _GROUP, seen))
+    return repr((sys.version, msgspec.__version__, _GROUP, seen))
 
 
 def _write(entry: Path, data: bytes) -> None:

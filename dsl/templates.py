@@ -26,8 +26,8 @@ LONGEST = 10_000_000  # characters; a template that multiplies texts is stopped 
 _BUILTINS = frozenset({"range", "dict", "cycler", "joiner", "namespace"})
 _MARKUP = re.compile(r"\{\{|\{%|\{#")
 _TAGS = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
-# Tags that print, with no braces in them, and text that is nothing but itself.
-_SIMPLE = re.compile(r"(?:[^{]++|\{\{[^{}]*+\}\})*+")
+# Tags that print, with no braces in them and all quotes closed, and text that is nothing but itself.
+_SIMPLE = re.compile(r"""(?:[^{]++|\{\{(?:[^{}"'\\]|"[^"{}\\]*"|'[^'{}\\]*')*+\}\})*+""")
 _GUARDS = (nodes.Filter, nodes.Test, nodes.Or, nodes.And, nodes.Not, nodes.CondExpr, nodes.If)
 _NO_SUCH = re.compile(r"No (filter|test) named '(\w+)'")
 _LOADERS = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)

@@ -63,9 +63,11 @@ class Access:
         """What the cookie is called.
 
         Browsers send a cookie to all ports of a host (RFC 6265, section 8.5). So each of several servers on a host
-        has one of a name of its own, and logging in to one does not log out of the other.
+        has one of a name of its own, and logging in to one does not log out of the other. The port is the one that
+        the browser asks for, which need not be the server's own.
         """
-        return f"mockllm_token_{environ.get('SERVER_PORT', '')}"
+        port = environ.get("HTTP_HOST", "").rpartition(":")[2]
+        return f"mockllm_token_{port}" if port.isascii() and port.isdecimal() else "mockllm_token"
 
     def sent_cookie(self, asked: Request) -> str:
         """What the request has as its cookie; empty if there is none."""

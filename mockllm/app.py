@@ -27,7 +27,7 @@ from mockllm.apis import errors, models
 from mockllm.apis.endpoints import Chat, Embeddings
 from mockllm.apis.errors import ApiError
 from mockllm.application import LARGEST_BODY, exact_paths, in_front
-from mockllm.exact_paths import FAILURE
+from mockllm.exact_paths import FAILURE, ExactPaths
 from mockllm.journal import Recorder
 from mockllm.mock import Mock
 from mockllm.responses_api import Responses
@@ -39,22 +39,34 @@ from mockllm.views import Played, answered_by, current_mock, request_headers, un
 _log = logging.getLogger(__name__)
 
 
-def create_app(mocks: Mocks, access: Access | None = None) -> Flask:
+class App(Flask):
+    """Flask, with what our own server asks before it asks the application."""
+
+    front: Any = None
+    exact: ExactPaths | None = None
+
+    @property
+    def exact_paths(self) -> ExactPaths | None:
+        """The exact paths, unless somebody has put something else in front of the application."""
+        return self.exact if self.wsgi_app is self.front else None
+
+
+def create_app(mocks: Mocks, access: Access | None = None) -> App:
     """The application that serves `mocks`. It needs no server of its own kind, and no monkey patching.
 
     `access` says who may drive it; without it that is whoever is on this machine.
     """
     access = access or Access()
     app = create_views(mocks, access)
-    app.wsgi_app = in_front(app.wsgi_app, mocks)  # type: ignore[method-assign, assignment]
-    app.exact_paths = exact_paths(mocks, access)  # type: ignore[attr-defined]  # for our own server
+    app.wsgi_app = app.front = in_front(app.wsgi_app, mocks)  # type: ignore[method-assign, assignment]
+    app.exact = exact_paths(mocks, access)
     return app
 
 
-def create_views(mocks: Mocks, access: Access) -> Flask:
+def create_views(mocks: Mocks, access: Access) -> App:
     """The application without what stands in front of it (`in_front`)."""
     tokens.count("")  # loads the vocabulary, if there is one, before a client has to wait for it
-    app = Flask(__name__, static_folder=None)
+    app = App(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
     app.url_map.strict_slashes = False
     for prefix in ("", "/v1"):

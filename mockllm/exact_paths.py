@@ -44,8 +44,8 @@ _APIS = {
     for name, api in (("chat/completions", _chat), ("responses", _responses))
 }
 
-# To pages of other origins an answer says more, and who expects a word before the body is told it.
-_UNUSUAL = ("HTTP_ORIGIN", "HTTP_EXPECT")
+# Pages of other origins are told more, who expects a word before the body is told it, and sockets are others'.
+_UNUSUAL = ("HTTP_ORIGIN", "HTTP_EXPECT", "HTTP_UPGRADE")
 
 
 class ExactPaths:

@@ -31,6 +31,12 @@ class GunicornHandler(Handler, PyWSGIHandler):  # type: ignore[misc]  # gunicorn
             PyWSGIHandler.log_request(self)
 
 
+class TellingHandler(GunicornHandler):
+    """For a gunicorn that tells of each request: it needs an environ for that."""
+
+    exact = False
+
+
 class Worker(GeventPyWSGIWorker):  # type: ignore[misc]  # gunicorn has no types
     server_class = GracefulServer
     wsgi_handler = GunicornHandler
@@ -51,12 +57,12 @@ class Worker(GeventPyWSGIWorker):  # type: ignore[misc]  # gunicorn has no types
         except SystemExit:
             # The script has errors, and has told them. After any other status gunicorn would try for ever.
             sys.exit(Arbiter.APP_LOAD_ERROR)
-        if _logs(self.cfg):
-            self.wsgi.exact_paths = None  # what gunicorn tells of a request it takes from an environ
+        if _tells(self.cfg):
+            self.wsgi_handler = TellingHandler
         garbage.serve()
 
 
-def _logs(cfg: Any) -> bool:
+def _tells(cfg: Any) -> bool:
     """Whether gunicorn is to tell of each request."""
     asked = cfg.accesslog, cfg.logconfig, cfg.logconfig_dict, cfg.logconfig_json, cfg.syslog, cfg.statsd_host
     return any(asked)

@@ -29,7 +29,6 @@ import errno
 import io
 import logging
 import socket
-from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Any
@@ -41,14 +40,15 @@ from geventwebsocket.handler import WebSocketHandler
 
 from mockllm.exact_paths import FAILURE, Ask
 from mockllm.http_head import Head, parsed, read
-from mockllm.journal import Recorder
-from mockllm.response_head import date, field_of, head_of
+from mockllm.journal import Recorder, recorded_player
+from mockllm.request_body import RequestBody
+from mockllm.response_head import date, head_of
 from mockllm.transports.arrivals import Arrivals, Reader
 from mockllm.transports.clock import BEGAN, monotonic
 from mockllm.transports.connection import CONNECTION, ClientConnection, send_all
+from mockllm.transports.fields import field_of
 from mockllm.transports.frames import Body
 from mockllm.transports.json import leaves_at_once
-from mockllm.transports.players import player_of
 from mockllm.transports.watch import Outcome
 from mockllm.transports.websocket import SOCKET, Socket, is_handshake
 from mockllm.transports.websocket_frames import GOING_AWAY, INTERNAL_ERROR, NORMAL
@@ -64,6 +64,7 @@ _log = logging.getLogger(__name__)
 class Handler(WebSocketHandler):  # type: ignore[misc]  # it has no types
     """Serves one connection of a `GracefulServer`."""
 
+    exact = True  # whether exact paths are asked
     head: Head
     began: float
     ask: Ask | None
@@ -74,6 +75,7 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # it has no types
     provided_date: Any
     response_headers: Any
     wsgi_input: Any
+    application: Any
 
     # pywsgi's own are the first two; a network can fail in more ways than these without it being our error.
     ignored_socket_errors = (
@@ -113,13 +115,14 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # it has no types
             self._client.recv(16384)
         self._client.close()
         self.socket.close()
-        for name in ("socket", "rfile", "wsgi_input"):
+        for name in ("socket", "rfile", "wsgi_input", "application", "ask"):
             self.__dict__.pop(name, None)  # they would keep each other alive
 
     # -- the request ----------------------------------------------------------------------------------------
 
     def read_requestline(self) -> str:
-        self.environ = None
+        # An idle connection holds nothing of the last answer.
+        self.environ = self.application = self.ask = None
         if self.server.stopping:
             return ""
         current = gevent.getcurrent()
@@ -150,14 +153,14 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # it has no types
     def get_environ(self) -> dict[str, Any]:
         """The environ of the request; an empty one if it is on an exact path, which needs none."""
         self.began = monotonic()
-        paths, head = self.server.exact_paths, self.head
+        paths, head = self.server.exact_paths if self.exact else None, self.head
         self.ask = None if paths is None or self.close_connection or head.version != "1.1" else paths.find(head)
         return {} if self.ask is not None else self.make_environ()
 
     def make_environ(self) -> dict[str, Any]:
         head = self.head
         waits = self.socket if head.fields.get("HTTP_EXPECT", "").lower() == "100-continue" else None
-        self.wsgi_input = _Body(self.rfile, head.content_length, waits, head.chunked)
+        self.wsgi_input = RequestBody(self.rfile, head.content_length, waits, head.chunked)
         self.wsgi_input.waiting = self.server.waiting
         self.connection = ClientConnection(self._client, self._arrivals, self.server.resting)
         environ: dict[str, Any] = self.server.get_environ()
@@ -190,22 +193,26 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # it has no types
 
     def _answers_exactly(self, ask: Ask) -> bool:
         """Answers a request on an exact path if its answer leaves in one piece; else prepares for its player."""
+        whole = None
         try:
             body = self._exact_body()
             reply, entry = ask(body, self.began)
             if isinstance(reply, Body) and leaves_at_once(reply) and not self.server.stopping:
                 head = head_of(reply)
-                if head is not None:
-                    self._send_whole(head, reply.data, Recorder(entry))
-                    return True
-            self.application = player_of(reply, self.began, Recorder(entry))
-            self.environ = self.make_environ()
-            self.wsgi_input.position = len(body)
+                whole = None if head is None else (head, reply.data)
+            if whole is None:
+                self.application = recorded_player(reply, self.began, entry)
         except Exception as error:
             # Flask tells the client. Nobody knows how much of the body has been read.
             self.environ = self.make_environ() | {FAILURE: error}
             self.wsgi_input.lost = True
-        return False
+            return False
+        if whole is None:
+            self.environ = self.make_environ()
+            self.wsgi_input.position = len(body)
+            return False
+        self._send_whole(*whole, Recorder(entry))
+        return True
 
     def _exact_body(self) -> bytes:
         """Raises:
@@ -375,45 +382,3 @@ class Handler(WebSocketHandler):  # type: ignore[misc]  # it has no types
 
     def log_request(self) -> None:
         pass
-
-
-class _Body(pywsgi.Input):
-    """The body of a request.
-
-    Attributes:
-        lost: whether it is unknown where the body ends, or of no interest any more.
-        waiting: where the server finds those that wait for their clients.
-    """
-
-    __slots__ = ("lost", "waiting")
-
-    waiting: dict[Any, float]
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.lost = False
-
-    def read(self, length: int | None = None) -> bytes:
-        return self._framed(super().read, length)
-
-    def readline(self, size: int | None = None) -> bytes:
-        return self._framed(super().readline, size)
-
-    def _discard(self) -> None:
-        if not self.lost:
-            super()._discard()  # type: ignore[misc]  # not among its types
-
-    def _framed(self, read: Callable[[int | None], bytes], size: int | None) -> bytes:
-        current = gevent.getcurrent()
-        self.waiting[current] = monotonic()
-        try:
-            return read(size)
-        except ValueError as error:
-            # pywsgi's own trouble with a chunk size, of which it does not know.
-            self.lost = True
-            raise _InvalidClientInput("malformed chunk size") from error
-        except OSError:
-            self.lost = True
-            raise
-        finally:
-            self.waiting.pop(current, None)

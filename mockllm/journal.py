@@ -17,6 +17,10 @@ from typing import TYPE_CHECKING, Any
 from gevent.event import Event
 
 from mockllm.plan import Plan
+from mockllm.transports.clock import monotonic
+from mockllm.transports.frames import Reply
+from mockllm.transports.player import Player
+from mockllm.transports.players import player_of
 from mockllm.transports.watch import Outcome
 
 if TYPE_CHECKING:
@@ -130,6 +134,20 @@ class Recorder:
                 journal.metrics.ended(self._entry)
         if _access.isEnabledFor(logging.INFO):
             _access.info("%s", access_line(self._entry))
+
+
+def recorded_player(reply: Reply, began: float, entry: Entry) -> Player:
+    """The player of a reply that is told to an entry. `began` is when the request arrived, on the monotonic clock.
+
+    Raises:
+        Exception: what the first parts of the reply raise; the entry knows of it.
+    """
+    recorder = Recorder(entry)
+    try:
+        return player_of(reply, began, recorder)
+    except Exception:
+        recorder.ended(monotonic() - began, "failed")
+        raise
 
 
 class Journal:

@@ -36,7 +36,7 @@ class Lane(Generic[Item]):
 
     def put(self, item: Item, arrived: float) -> None:
         self._waiting.append((item, arrived))
-        if self._greenlet is None:
+        if self._greenlet is None or self._greenlet.dead:
             self._greenlet = gevent.spawn(self._answer_all)
         elif self._rests:
             self._rests = False

@@ -98,9 +98,11 @@ class Metrics:
         if row not in self._answers and len(self._answers) >= MOST_ROWS:
             row = entry.mock, "(others)", *row[2:]
         self._answers[row] = self._answers.get(row, 0) + 1
-        fault = entry.outcome if entry.outcome in _BREAKS else "fail" if entry.fails else None
+        fault: str | None = entry.outcome if entry.outcome in _BREAKS else None
+        if entry.fails and entry.outcome == "complete":
+            fault = "fail"
         if fault is not None:
-            key = entry.mock, str(row[1]), fault
+            key = entry.mock, rule or "", fault
             self.faults[key] = self.faults.get(key, 0) + 1
         if entry.is_miss:
             self.misses[entry.mock] = self.misses.get(entry.mock, 0) + 1

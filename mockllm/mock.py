@@ -197,6 +197,8 @@ class Mock:
         except Exception as mistake:  # of ours
             _log.error("%s %s failed", method, path, exc_info=mistake)
             entry.error = f"mockllm failed: {type(mistake).__name__}: {mistake}"
+            if entry.body is None:
+                entry.body = _as_far_as_readable(body)
             reply = api.error_reply(ApiError(500, entry.error, "server_error"), self._draws(entry))
         entry.status = reply.status
         if told and method != "WS":  # nobody sees the headers of what is said on a socket

@@ -1,8 +1,8 @@
 """`WS /v1/responses`: the Responses API on one socket.
 
 The client's events are put on lanes, by their `stream_id`. A lane answers first in, first out; different lanes
-answer side by side, at most `MOST_IN_FLIGHT` at once, and what is more than that waits. Each lane with something
-to do is a greenlet; the greenlet that receives puts frames on lanes and answers what needs no script.
+answer side by side, at most `MOST_IN_FLIGHT` at once, and what is more than that waits. Each lane that has had
+something to do is a greenlet; the one that receives puts frames on lanes and answers what needs no script.
 
 A frame that makes no sense is an `error` event, and the socket stays open. After its lifetime the connection is
 closed with 1001, from which the SDKs reconnect.

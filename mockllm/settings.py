@@ -16,6 +16,10 @@ LONGEST_SOCKET = 3600.0  # seconds: OpenAI's own limit
 QUICKSTART = Path(__file__).parent.parent / "examples" / "quickstart.llmock"
 
 
+# Of more entries, to look for the newest would keep clients waiting.
+MOST_ENTRIES = 100_000
+
+
 class SettingError(ValueError):
     """A setting that makes no sense. Its text is one line for whoever made it."""
 
@@ -108,9 +112,10 @@ def _lifetime(text: str | None) -> float:
 def _journal(text: str | None) -> int:
     if text is None:
         return 1_000
-    if not re.fullmatch(r"\s*[0-9]+\s*", text) or int(text) == 0:
-        raise SettingError(f"MOCKLLM_JOURNAL is a number of requests, not {text!r}")
-    return int(text)
+    count = int(text) if re.fullmatch(r"\s*[0-9]{1,9}\s*", text) else 0
+    if not 1 <= count <= MOST_ENTRIES:
+        raise SettingError(f"MOCKLLM_JOURNAL is a number of requests up to {MOST_ENTRIES:,}, not {text!r}")
+    return count
 
 
 def _speed(text: str | None) -> float | None:

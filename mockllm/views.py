@@ -10,7 +10,7 @@ from flask import Response, request
 from dsl.request import Headers
 from mockllm.apis import errors
 from mockllm.apis.errors import ApiError
-from mockllm.journal import Recorder
+from mockllm.journal import recorded_player
 from mockllm.mock import Api, Mock
 from mockllm.serving import MOCK, MOCKS
 from mockllm.transports.clock import request_began
@@ -32,9 +32,9 @@ class Played(Response):
         return self._player(environ, start_response)
 
 
-def played(reply: Reply, began: float, recorder: Recorder | None = None) -> Played:
+def played(reply: Reply, began: float) -> Played:
     """A reply as a response. `began` is when its request arrived, on the monotonic clock."""
-    return Played(player_of(reply, began, recorder))
+    return Played(player_of(reply, began))
 
 
 def answered_by(api: Api, path: str | None = None) -> Response:
@@ -44,7 +44,7 @@ def answered_by(api: Api, path: str | None = None) -> Response:
     body = request.get_data(cache=False)
     path = path or versioned_path()
     reply, entry = current_mock().answer(api, request.method, path, query, request_headers(), body)
-    return played(reply, began, Recorder(entry))
+    return Played(recorded_player(reply, began, entry))
 
 
 def current_mock() -> Mock:

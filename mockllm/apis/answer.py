@@ -14,8 +14,9 @@ from mockllm.transports.frames import Ending
 # Of one request; clients ask for an answer in one form, and rules answer them in turns.
 _MOST_KEPT = 8
 
-# In bytes; longer answers take longer to send than to encode.
-LARGEST_KEPT = 16_384
+# In bytes, of what is encoded, and of how many events at most: longer answers take longer to send than to encode.
+LARGEST_ENCODED = 16_384
+_MOST_EVENTS = 150
 
 _UNMADE = object()
 _Made = TypeVar("_Made")
@@ -39,18 +40,18 @@ class Answer:
 
         None for others, also when they meet for the first time, which may be the only one; and if `make` says so.
         """
-        kept = self.request.kept
-        if kept is None or self.timeline.kept is None:
+        kept, timeline = self.request.kept, self.timeline
+        if kept is None or timeline.kept is None or len(timeline.events) > _MOST_EVENTS:
             return None
         # As long as the timeline is here nothing else has its identity.
-        found = kept.get((key, id(self.timeline)))
+        found = kept.get((key, id(timeline)))
         if found is None:
             if len(kept) >= _MOST_KEPT:
                 kept.clear()
-            kept[key, id(self.timeline)] = self.timeline, _UNMADE
+            kept[key, id(timeline)] = timeline, _UNMADE
             return None
         if found[1] is _UNMADE:
-            found = kept[key, id(self.timeline)] = self.timeline, make()
+            found = kept[key, id(timeline)] = timeline, make()
         made: _Made | None = found[1]
         return made
 

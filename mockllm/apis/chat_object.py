@@ -10,7 +10,7 @@ from typing import Any
 from dsl.speech import Speech, speeches
 from dsl.timeline import Call, Cut, TokenLogprob
 from mockllm.apis import identifiers
-from mockllm.apis.answer import LARGEST_KEPT, Answer
+from mockllm.apis.answer import LARGEST_ENCODED, Answer
 from mockllm.apis.dialects import DIALECTS
 from mockllm.apis.holes import Hole, fill, mark, number_mark, split_at_holes
 from mockllm.apis.replies import raw_body
@@ -49,7 +49,7 @@ def _with_holes(answer: Answer, heads: dict[str, Any], extra: dict[str, Any]) ->
     if heads["system_fingerprint"] is not None:
         marks["system_fingerprint"] = mark("fingerprint")
     encoded = _encoded(answer, heads | marks, extra)
-    if len(encoded) > LARGEST_KEPT or _HOLE in encoded or answer.timeline.meta:
+    if len(encoded) > LARGEST_ENCODED or _HOLE in encoded or answer.timeline.meta:
         return None
     return split_at_holes([encoded])
 

@@ -21,8 +21,8 @@ _LETTERS = bytes.maketrans(b"+/", b"aZ")
 def alphanumerics(random: Draws, length: int) -> str:
     """`length` random ASCII letters and digits.
 
-    Base64 with its two punctuation marks replaced: slightly uneven, and several times faster than drawing
-    each character, which counts because every chunk of a stream needs some.
+    Base64 with its two punctuation marks replaced: slightly uneven, and several times faster than drawing each
+    character.
     """
     drawn = b2a_base64(random.randbytes(length * 3 // 4 + 1), newline=False)
     return drawn.translate(_LETTERS)[:length].decode("ascii")

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mockllm.apis.answer import LARGEST_KEPT
+from mockllm.apis.answer import LARGEST_ENCODED
 from mockllm.apis.chat_object import is_reasoning
 from mockllm.apis.holes import Hole, fill, split_at_holes
 from mockllm.apis.responses_output import Output
@@ -160,7 +160,7 @@ def body(output: Output, status: str, more: Json | None = None) -> bytes:
 
 def _with_holes(output: Output, status: str) -> tuple[bytes | Hole, ...] | None:
     encoded = _body(output.with_holes(), status)
-    return split_at_holes([encoded]) if len(encoded) <= LARGEST_KEPT else None
+    return split_at_holes([encoded]) if len(encoded) <= LARGEST_ENCODED else None
 
 
 def _body(output: Output, status: str, more: Json | None = None) -> bytes:

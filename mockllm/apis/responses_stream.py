@@ -17,26 +17,26 @@ drawn (`mockllm.apis.holes`), and what is due at the same instant leaves as one 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from typing import Any, Literal
 
-from dsl.records import Record
 from dsl.timeline import ByteLimit, ByteRate, Call, Close, Comment, Cut, Event, Fail, Hang, Push, Raw, Reset, Text
 from mockllm.apis import errors
-from mockllm.apis.answer import LARGEST_KEPT, Answer
+from mockllm.apis.answer import LARGEST_ENCODED, Answer
 from mockllm.apis.errors import ApiError
 from mockllm.apis.holes import Hole, split_at_holes
 from mockllm.apis.obfuscation import Obfuscation
 from mockllm.apis.replies import MOST_KEPT_EVENTS, can_run, head_alone, own_frame
 from mockllm.apis.responses_object import COMPACT, set_state, stage
-from mockllm.apis.responses_output import Item, Output, Part, Place, token_logprobs
+from mockllm.apis.responses_output import Output
+from mockllm.apis.responses_runs import Lifecycle, Run, Told, runs_of, size_of
+from mockllm.apis.responses_shape import Item, Part, Place, token_logprobs
 from mockllm.apis.serialise import compact, utf8
 from mockllm.transports.frames import Frame, Messages
 from mockllm.transports.frames import Part as StreamPart
-from mockllm.transports.websocket_frames import TEXT, head
 
 Failure = Literal["nested", "flat", "failed"]
 
@@ -88,36 +88,6 @@ _KINDS = {
         "response.custom_tool_call_input.delta", "response.custom_tool_call_input.done", "input", None, None, None
     ),
 }
-
-
-# In bytes: events that leave together.
-_LARGEST_RUN = 50_000
-
-
-class _Event(Record, frozen=True):
-    """An event in pieces, of which some are drawn when it is sent."""
-
-    at: float
-    pieces: tuple[bytes | Hole, ...]
-
-
-class _Run(Record, frozen=True):
-    """Events that are due at the same instant. Messages on a socket have `size` bytes without their heads."""
-
-    at: float
-    pieces: tuple[bytes | Hole, ...]
-    count: int
-    size: int | None = None
-
-
-class _Lifecycle(Record, frozen=True):
-    """An event that holds the whole response, which the request has a part in. `more` replaces values of it."""
-
-    at: float
-    kind: str
-    status: str
-    sequence: int
-    more: Mapping[str, Any] | None
 
 
 def parts(output: Output, wire: Wire = SSE) -> Iterator[StreamPart]:
@@ -190,42 +160,42 @@ class _Stream:
         key = "events", self.wire.sse, self.obfuscated, self.background, self.output.traits
         return map(self.part, timeline.once(key, lambda: tuple(self.kept_events(runs))))
 
-    def whole(self) -> tuple[StreamPart | _Run | _Lifecycle, ...] | None:
+    def whole(self) -> tuple[StreamPart | Run | Lifecycle, ...] | None:
         """The stream with holes for all that is drawn, if it is short and nothing counts its bytes."""
         if not can_run(self.answer.timeline):
             return None
         stream = _Stream(self.output.with_holes(), self.wire)
         events = [stream.cut(event) for event in stream.events()]
         lengths = {name: len(value) for name, value in self.output.drawn().items()}
-        told = chain.from_iterable(event.pieces for event in events if isinstance(event, _Event))
-        if sum(_length(piece, lengths) for piece in told) > LARGEST_KEPT:
+        told = chain.from_iterable(event.pieces for event in events if isinstance(event, Told))
+        if sum(size_of(piece, lengths) for piece in told) > LARGEST_ENCODED:
             return None
-        return tuple(_runs(events, None if self.wire.sse else lengths))
+        return tuple(runs_of(events, None if self.wire.sse else lengths))
 
-    def cut(self, event: StreamPart | _Event | _Lifecycle) -> StreamPart | _Event:
+    def cut(self, event: StreamPart | Told | Lifecycle) -> StreamPart | Told:
         """An event of an output that has holes, cut there."""
-        if isinstance(event, _Lifecycle):
+        if isinstance(event, Lifecycle):
             response = self.response(event.status, event.more)
-            event = _Event(event.at, (self.told(event.kind, {"response": response}, event.sequence),))
-        return _Event(event.at, split_at_holes(event.pieces)) if isinstance(event, _Event) else event
+            event = Told(event.at, (self.told(event.kind, {"response": response}, event.sequence),))
+        return Told(event.at, split_at_holes(event.pieces)) if isinstance(event, Told) else event
 
-    def kept_events(self, runs: bool) -> Iterator[StreamPart | _Event | _Run | _Lifecycle]:
+    def kept_events(self, runs: bool) -> Iterator[StreamPart | Told | Run | Lifecycle]:
         """The events with holes; those of one instant together if they may leave in `runs`."""
         stream = _Stream(self.output.with_holes(), self.wire)
         events = (
-            _Event(event.at, split_at_holes(event.pieces)) if isinstance(event, _Event) else event
+            Told(event.at, split_at_holes(event.pieces)) if isinstance(event, Told) else event
             for event in stream.events()
         )
-        return _runs(events) if runs else events
+        return runs_of(events) if runs else events
 
-    def part(self, event: StreamPart | _Event | _Run | _Lifecycle) -> StreamPart:
+    def part(self, event: StreamPart | Told | Run | Lifecycle) -> StreamPart:
         match event:
-            case _Event(at=at, pieces=pieces):
+            case Told(at=at, pieces=pieces):
                 return Frame(at, self.filled(pieces))
-            case _Run(at=at, pieces=pieces, count=count, size=size):
+            case Run(at=at, pieces=pieces, count=count, size=size):
                 filled = self.filled(pieces)
                 return Frame(at, filled, count) if size is None else Messages(at, filled, count, size)
-            case _Lifecycle(at=at, kind=kind, status=status, sequence=sequence, more=more):
+            case Lifecycle(at=at, kind=kind, status=status, sequence=sequence, more=more):
                 return Frame(at, self.told(kind, {"response": self.response(status, more)}, sequence))
             case _:
                 return event
@@ -248,7 +218,7 @@ class _Stream:
             ]
         )
 
-    def events(self) -> Iterator[StreamPart | _Event | _Lifecycle]:
+    def events(self) -> Iterator[StreamPart | Told | Lifecycle]:
         timeline = self.answer.timeline
         ending = timeline.ending
         silent = not timeline.speaks and isinstance(ending, Cut | Reset | Hang | Close)
@@ -269,13 +239,13 @@ class _Stream:
             yield from head_alone(timeline)
         yield self.answer.ending
 
-    def open(self) -> Iterator[_Lifecycle]:
+    def open(self) -> Iterator[Lifecycle]:
         yield self.lifecycle(0.0, "created", "in_progress")
         if self.background:
             yield self.lifecycle(0.0, "queued", "queued")
         yield self.lifecycle(0.0, "in_progress", "in_progress")
 
-    def say(self, number: int, event: Event, place: Place) -> Iterator[_Event]:
+    def say(self, number: int, event: Event, place: Place) -> Iterator[Told]:
         item, part = place
         for other in [*self.opened.values()]:
             if other is not item and other.last < number:
@@ -297,7 +267,7 @@ class _Stream:
         if not isinstance(event, Call):
             yield self.delta(event, voice)
 
-    def delta(self, event: Any, voice: _Voice) -> _Event:
+    def delta(self, event: Any, voice: _Voice) -> Told:
         text: str = event.text
         weighed = ""
         if isinstance(event, Text):
@@ -308,10 +278,10 @@ class _Stream:
         before = f"{voice.before}{compact(text)}{voice.middle}{weighed}"
         after = f"{voice.after}{number}{voice.tail}"
         if not self.obfuscated:
-            return _Event(event.at, (utf8(before + after),))
-        return _Event(event.at, (utf8(f'{before},"obfuscation":"'), -len(text) % 16, utf8(f'"{after}')))
+            return Told(event.at, (utf8(before + after),))
+        return Told(event.at, (utf8(f'{before},"obfuscation":"'), -len(text) % 16, utf8(f'"{after}')))
 
-    def close(self, at: float, item: Item, status: str = "completed") -> Iterator[_Event]:
+    def close(self, at: float, item: Item, status: str = "completed") -> Iterator[Told]:
         """The events that say that an item is done, and how."""
         voice = self.voices.pop(item.index, None)
         if voice is not None:
@@ -320,7 +290,7 @@ class _Stream:
         self.finished.append(item)
         yield self.item(at, "done", item.value(status), item)
 
-    def close_part(self, at: float, voice: _Voice) -> Iterator[_Event]:
+    def close_part(self, at: float, voice: _Voice) -> Iterator[Told]:
         kind, part = voice.kind, voice.part
         whole = {kind.text: compact(part.text)}
         if part.kind == "output_text":
@@ -329,13 +299,13 @@ class _Stream:
         if kind.closed:
             yield self.event(at, kind.closed, voice.place | {"part": compact(part.value())})
 
-    def end(self, at: float) -> Iterator[_Event | _Lifecycle]:
+    def end(self, at: float) -> Iterator[Told | Lifecycle]:
         status = "incomplete" if self.output.incomplete else "completed"
         for item in [*self.opened.values()]:  # one at most: the others closed when its last piece came
             yield from self.close(at, item, status)
         yield self.lifecycle(at, status, status)
 
-    def fail(self, ending: Fail) -> _Event | _Lifecycle:
+    def fail(self, ending: Fail) -> Told | Lifecycle:
         error = failed(ending)
         form = failure(self.answer)
         if form == "failed":
@@ -350,11 +320,11 @@ class _Stream:
 
     # -- single events
 
-    def lifecycle(self, at: float, kind: str, status: str, more: Mapping[str, Any] | None = None) -> _Lifecycle:
+    def lifecycle(self, at: float, kind: str, status: str, more: Mapping[str, Any] | None = None) -> Lifecycle:
         """An event that holds the whole response."""
         number = self.sequence
         self.sequence = number + 1
-        return _Lifecycle(at, f"response.{kind}", status, number, more)
+        return Lifecycle(at, f"response.{kind}", status, number, more)
 
     @cached_property
     def members(self) -> dict[str, str]:
@@ -369,14 +339,14 @@ class _Stream:
             self.latest = status, COMPACT.join(texts)
         return self.latest[1]
 
-    def item(self, at: float, what: str, value: dict[str, Any], item: Item) -> _Event:
+    def item(self, at: float, what: str, value: dict[str, Any], item: Item) -> Told:
         fields = {"item": compact(value), "output_index": str(item.index)}
         return self.event(at, f"response.output_item.{what}", fields)
 
-    def event(self, at: float, kind: str, fields: dict[str, str]) -> _Event:
+    def event(self, at: float, kind: str, fields: dict[str, str]) -> Told:
         number = self.sequence
         self.sequence = number + 1
-        return _Event(at, (self.told(kind, fields, number),))
+        return Told(at, (self.told(kind, fields, number),))
 
     def told(self, kind: str, fields: dict[str, str], sequence: int) -> bytes:
         """An event from the JSON texts of its fields: its type, then all of them in the order of the alphabet."""
@@ -385,43 +355,3 @@ class _Stream:
             fields["stream_id"] = compact(self.wire.lane)
         data = ",".join([f'{{"type":"{kind}"', *(f'"{key}":{fields[key]}' for key in sorted(fields))])
         return utf8(f"event: {kind}\ndata: {data}}}\n\n" if self.wire.sse else f"{data}}}")
-
-
-def _runs(
-    events: Iterable[StreamPart | _Event | _Lifecycle], lengths: Mapping[str, int] | None = None
-) -> Iterator[StreamPart | _Run | _Lifecycle]:
-    """The events that are due at the same instant together; so many that one write can carry them.
-
-    `lengths` are those of what is drawn, if each event is a message on a socket: then their heads are among them.
-    """
-    at = 0.0
-    due: list[bytes | Hole] = []
-    size = count = 0
-
-    def run() -> _Run:
-        return _Run(at, tuple(due), count, None if lengths is None else size)
-
-    for event in events:
-        known = event if isinstance(event, _Event) else None
-        length = 0 if known is None else sum(_length(piece, lengths or {}) for piece in known.pieces)
-        if due and (known is None or known.at != at or size + length > _LARGEST_RUN):
-            yield run()
-            due, size, count = [], 0, 0
-        if known is None:
-            yield event  # type: ignore[misc]  # it is none of those
-            continue
-        at, size, count = known.at, size + length, count + 1
-        for piece in known.pieces if lengths is None else (head(TEXT, length), *known.pieces):
-            last = due[-1] if due else None
-            if isinstance(piece, bytes) and isinstance(last, bytes):
-                due[-1] = last + piece
-            else:
-                due.append(piece)
-    if due:
-        yield run()
-
-
-def _length(piece: bytes | Hole, lengths: Mapping[str, int]) -> int:
-    if isinstance(piece, bytes):
-        return len(piece)
-    return piece if isinstance(piece, int) else lengths.get(piece, 0)

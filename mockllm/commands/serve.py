@@ -23,7 +23,7 @@ from mockllm.commands.report import show, summary
 from mockllm.reloading import watch
 from mockllm.server import ServeError, Server
 from mockllm.serving import LoadError, Mocks, load
-from mockllm.settings import SettingError, Settings, clock_speed, parse_now
+from mockllm.settings import MOST_ENTRIES, SettingError, Settings, clock_speed, parse_now
 
 
 @click.command()
@@ -43,10 +43,10 @@ from mockllm.settings import SettingError, Settings, clock_speed, parse_now
 )
 @click.option(
     "--journal",
-    type=click.IntRange(1),
+    type=click.IntRange(1, MOST_ENTRIES),
     default=1_000,
     show_default=True,
-    help="How many requests are remembered for /-/journal and the console.",
+    help="How many requests are remembered.",
 )
 @click.option("--faults", is_flag=True, help="Let clients ask for trouble, by the header x-mockllm-fault.")
 @click.option("--speed", type=float, help="How many times as fast as planned answers are played.  [default: 1]")

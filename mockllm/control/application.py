@@ -26,6 +26,7 @@ from mockllm.control.errors import ControlError
 from mockllm.control.store import Store
 from mockllm.metrics import Metrics
 from mockllm.serving import Mocks
+from mockllm.transports.websocket import is_handshake
 
 # The largest request body, in bytes. A body holds a script, and hardly more.
 LARGEST_BODY = 16 * 1024 * 1024
@@ -62,7 +63,7 @@ def _error(error: ApiError) -> Response:
 
 
 def _http_error(error: HTTPException) -> Response:
-    if request.environ.get("HTTP_UPGRADE", "").lower() == "websocket":
+    if is_handshake(request.environ):
         message = f"{request.path} is no WebSocket: the control API is asked over HTTP."
         return _error(ControlError(400, message, "no_websocket"))
     match error.code:

@@ -35,8 +35,16 @@ for at = 3, #ARGV, 2 do
     local known = true
     if id == 0 then
         id = redis.call('INCR', ids)
-        redis.call('HDEL', entries, id - limit)
-        redis.call('ZREM', changes, id - limit)
+        local gone = {id - limit}
+        if redis.call('HLEN', entries) > limit then  -- others keep more, or did
+            for _, each in ipairs(redis.call('HKEYS', entries)) do
+                if tonumber(each) <= id - limit then gone[#gone + 1] = each end
+            end
+        end
+        for _, each in ipairs(gone) do
+            redis.call('HDEL', entries, each)
+            redis.call('ZREM', changes, each)
+        end
     else
         known = redis.call('HEXISTS', entries, id) == 1
     end

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 
 import gevent
 
-from dsl import header_fields
 from dsl.timeline import Cut, Hang, Reset, Split
 from mockllm.transports.clock import Clock, monotonic
 from mockllm.transports.connection import FRAMING, Connection, Disconnect, connection_of
+from mockllm.transports.fields import field_of
 from mockllm.transports.frames import Ending, Headers
 from mockllm.transports.split import Splitter
 from mockllm.transports.watch import Outcome, Unwatched, Watcher
@@ -39,38 +39,6 @@ _TURN = 65536
 _WRITE = 2048
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
-
-
-# Header fields that HTTP can carry, and whether they say where a body ends. Nearly all answers have the same ones.
-_known: dict[tuple[str, str], bool] = {}
-_MOST_KNOWN = 4096
-
-
-def _frames(name: str, value: str) -> bool:
-    """Whether a header field says where a body ends.
-
-    Raises:
-        ValueError: HTTP cannot carry it.
-    """
-    if not (header_fields.NAME.fullmatch(name) and header_fields.VALUE.fullmatch(value)):
-        raise ValueError(f"HTTP cannot carry the header field {name!r}: {value!r}")
-    if len(_known) >= _MOST_KNOWN:
-        _known.clear()
-    known = _known[name, value] = name.lower() in FRAMING
-    return known
-
-
-def frame_themselves(headers: Headers) -> bool:
-    """Whether header fields say where a body ends.
-
-    Raises:
-        ValueError: HTTP cannot carry one of them.
-    """
-    found = False
-    for header in headers:
-        frames = _known.get(header)
-        found |= _frames(*header) if frames is None else frames
-    return found
 
 
 @cache
@@ -111,7 +79,7 @@ class Player(ABC):
         watcher: Watcher | None = None,
         split: Split | None = None,
     ) -> None:
-        self._frames_itself = frame_themselves(headers)
+        self._frames_itself = any([field_of(header).kind in FRAMING for header in headers])
         self._status = status_line(status)
         self._bodiless = not has_body(status)  # whatever the script says
         self._headers = list(headers)

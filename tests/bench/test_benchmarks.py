@@ -1,4 +1,4 @@
-"""The benchmarks run. What they measure here says nothing."""
+"""Two of the benchmarks run, the others are like them. What they measure here says nothing."""
 
 from __future__ import annotations
 

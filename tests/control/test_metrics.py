@@ -57,6 +57,13 @@ def test_an_error_amid_a_stream_is_a_fault() -> None:
         assert (entry["status"], entry["outcome"], entry["fails"]) == (200, "complete", True)
 
 
+def test_faults_that_were_not_played_do_not_count() -> None:
+    found = Metrics()
+    found.ended(Entry(1, "", "POST", "/", fails=True, outcome="left"))
+    found.ended(Entry(2, "", "POST", "/", fails=True, outcome="complete"))
+    assert found.faults == {("", "", "fail"): 1}
+
+
 def test_answers_under_way() -> None:
     with serving(in_memory('otherwise {\n    chunk "a"\n    hang\n}\n')) as client:
         body = {"model": "m", "stream": True, "messages": [{"role": "user", "content": "x"}]}

@@ -306,3 +306,12 @@ def test_a_name_that_is_none_is_found_on_its_line() -> None:
     with pytest.raises(BadTemplate) as bad:
         Template("one\n{{ user }}\n{{ user. }}")
     assert bad.value.line == 3
+
+
+@pytest.mark.parametrize("template", ["{{ '}}' }} {{ a }} {{ '}}' }}", "{{ \"}}\" }}{{ a }}{{ '{{' }}"])
+def test_the_names_of_a_template_with_braces_in_quotes(template: str) -> None:
+    assert Template(template).names == {"a"}
+
+
+def test_quotes_of_different_tags_do_not_pair() -> None:
+    assert codes("otherwise reply \"{{ 'a }} ' {{ b' }}\"") == ["E302"]

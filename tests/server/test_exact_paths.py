@@ -29,6 +29,7 @@ when user is "framed" { header "content-length" "2"; reply "Hello." }
 when user is "closed" { header "connection" "close"; reply "Hello." }
 when user is "nothing" { status 204; reply "Hello." }
 when user is "slow" { ttft 5ms; reply "Hello." }
+when user is "huge" reply "{{ 'x' * 9_000_000 }}"
 when user is "long" reply "{{ 'x' * 70_000 }}"
 when user is "odd" { header "x-odd" "é"; reply "{{ header['x-mine'] }}" }
 otherwise reply "Hello."
@@ -162,15 +163,32 @@ def test_a_body_that_breaks_off_is_no_traceback(
     server, journal = served
     with Client((server.host, server.port)) as client:
         client.send(ASKED["json"].head + b"{")
-    eventually(lambda: journal.entries() or None)
+    eventually(lambda: [entry for entry in journal.entries() if entry["outcome"]] or None)
     assert [entry["status"] for entry in journal.entries()] == [400]
     assert not caplog.records
 
 
 def test_a_client_that_has_left_is_noticed(served: tuple[Server, Journal]) -> None:
     server, journal = served
-    with Client((server.host, server.port)) as client:
-        client.send(ASKED["long"].head + ASKED["long"].body)
+    asked = Ask("/v1/chat/completions", saying("huge"))
+    with Client((server.host, server.port), receive_buffer=4096) as client:
+        client.send(asked.head + asked.body)
+        eventually(journal.entries)
         client.vanish("RST")
     entry = eventually(lambda: next((each for each in journal.entries() if each["outcome"]), None))
-    assert entry["outcome"] in ("left", "complete")  # as far as the system's buffers tell
+    assert (entry["outcome"], entry["events"]) == ("left", 0)
+
+
+def test_what_stands_in_front_of_the_application_sees_all() -> None:
+    journal = Journal(100)
+    app = create_app(Mocks([Mock("", compile_text(SCRIPT), Settings(), journal)], journal))
+    inner, seen = app.wsgi_app, list[str]()
+
+    def front(environ: Any, start_response: Any) -> Any:
+        seen.append(environ["PATH_INFO"])
+        return inner(environ, start_response)
+
+    app.wsgi_app = front  # type: ignore[method-assign]
+    with in_thread(Server(app)) as server:
+        answer(server, ASKED["json"])
+    assert seen == ["/v1/chat/completions", "/-/healthy"]

@@ -57,3 +57,11 @@ def test_versions_that_begin_anew_are_followed_anew(state: str) -> None:
     begin(journal, "/")
     assert journal.wait(1_000, 0.0)
     assert len(journal.changes(1_000)[1]) == 1
+
+
+def test_a_smaller_limit_is_kept(state: str) -> None:
+    many, few = SharedJournal(Store(state), 10), SharedJournal(Store(state), 3)
+    for _ in range(8):
+        begin(many, "/")
+    begin(few, "/")
+    assert [entry["id"] for entry in many.entries()] == [7, 8, 9]

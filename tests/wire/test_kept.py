@@ -204,3 +204,16 @@ def test_what_was_kept_of_a_response_has_the_same_bytes(
             anew = _response_bytes(_timeline(events), parameters, seed, wire)
             for _ in range(3):
                 assert _response_bytes(kept, parameters, seed, wire) == anew
+
+
+def test_a_call_that_the_script_names_is_written_as_the_first_time() -> None:
+    kept = _timeline([Call(0.0, 0, "f", "café"), Arguments(0.0, 0, "{}")])
+    kept.remember()
+    bodies = {json.dumps(_response_bytes(kept, {"model": "m"}, 1, Wire(sse=False))[0].decode()) for _ in range(3)}
+    assert len(bodies) == 1 and "caf\\\\u00e9" in bodies.pop()
+
+
+def test_an_id_without_a_form_in_utf_8_does_not_break_a_stream() -> None:
+    timeline = _timeline([Text(0.0, "a"), Text(0.0, "b")], meta={"id": "resp_\ud800"})
+    due, *_ = _response_bytes(timeline, {"model": "m", "stream": True}, 1, Wire(sse=False))
+    assert b"resp_?" in due[0][1] and b"response.completed" in due[-1][1]

@@ -215,8 +215,13 @@ function Answer({ entry }: { entry: Entry }) {
   );
 }
 
+/** Whether a client is told an error: by the status, or amid a stream. */
+export function isError(entry: Entry): boolean {
+  return entry.fails || (entry.status ?? 0) >= 400;
+}
+
 /** The class of a status. */
 export function tone(entry: Entry): string {
   if ((entry.status ?? 0) >= 500) return "bad";
-  return (entry.status ?? 0) >= 400 ? "warn" : "good";
+  return isError(entry) ? "warn" : "good";
 }

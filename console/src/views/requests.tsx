@@ -6,7 +6,7 @@ import { Diff } from "../diff";
 import { entries, version } from "../journal";
 import { Choice, Empty, Filter, shortPlace, time, Windowed } from "../parts";
 import { attempt, called, go, idOf, mocks, named } from "../store";
-import { Opened, tone } from "./request";
+import { isError, Opened, tone } from "./request";
 
 const words = signal("");
 const only = signal<"all" | "miss" | "error" | "open">("all");
@@ -35,14 +35,18 @@ export function Requests() {
     if (before.current !== null && beside === null) document.querySelector<HTMLElement>("[role=listbox]")?.focus();
     before.current = beside;
   }, [beside]);
-  const onKey = (event: KeyboardEvent) => {
-    if (event.key !== "Escape" || (event.target as HTMLElement).closest("input, select")) return;
-    if (pair.value !== null) pair.value = null;
-    else if (first.value !== null) first.value = null;
-    else if (opened !== null) go("requests");
-  };
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key !== "Escape" || (event.target as HTMLElement).closest("input:not([type=radio]), select")) return;
+      if (pair.value !== null) pair.value = null;
+      else if (first.value !== null) first.value = null;
+      else if (named.value !== null) go("requests");
+    };
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  }, []);
   return (
-    <div class={beside === null ? "split requests" : "split requests opened"} onKeyDown={onKey}>
+    <div class={beside === null ? "split requests" : "split requests opened"}>
       <section class="pane" aria-label="Journal">
         <div class="bar">
           <Filter words={words} placeholder="Filter: rule, path, session, model, status" />
@@ -126,7 +130,7 @@ function filtered(): Entry[] {
   return entries().filter((entry) => {
     if (of && idOf(entry.mock) !== of) return false;
     if (which === "miss" && !entry.miss) return false;
-    if (which === "error" && !((entry.status ?? 0) >= 400)) return false;
+    if (which === "error" && !isError(entry)) return false;
     if (which === "open" && entry.outcome !== null) return false;
     if (sought.length === 0) return true;
     const { rule, place, path, session, model, status, outcome, mock, transport, error } = entry;
