@@ -23,7 +23,7 @@ def test_the_environment_switches_the_index(value: str, index: bool) -> None:
 
 def test_the_answers_are_the_same_without_it() -> None:
     asked = ["number 07", "Number 07", "number 07 and number 03", "number 03", "number 07", "else"]
-    indexed, linear = Asked(SCRIPT), Asked(SCRIPT, index=False)
+    indexed, linear = Asked(SCRIPT, index=True), Asked(SCRIPT, index=False)
     assert [whole(indexed.chat(user)) for user in asked] == [whole(linear.chat(user)) for user in asked]
 
 
@@ -37,5 +37,5 @@ def test_without_it_none_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dsl.table.Index", make)
     Asked(SCRIPT, index=False).chat("number 07")
     assert made == []
-    Asked(SCRIPT).chat("number 07")
+    Asked(SCRIPT, index=True).chat("number 07")
     assert made == [41]
